@@ -1,0 +1,106 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strconv"
+)
+
+const (
+	defaultListen = "127.0.0.1:9000"
+	defaultBucket = "sealgate-quickstart"
+	defaultRegion = "us-east-1"
+)
+
+// options are what the command line and the environment say.
+type options struct {
+	check  bool
+	listen string   // host:port, or "" for the default or any free port
+	dir    string   // absolute, or "" for a temporary folder
+	store  *url.URL // nil for the embedded store
+	region string
+	bucket string
+}
+
+const usage = `Usage: quickstart [flags]
+
+Starts an S3 store and the gateway before it, shows what the gateway does to a few
+requests, and stays up until Ctrl-C.
+
+`
+
+// parseOptions reads the command line. Errors of the flags themselves have been
+// printed to out by the time it returns.
+func parseOptions(args []string, out io.Writer, getenv func(string) string) (options, error) {
+	o := options{region: defaultRegion}
+	var store string
+	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.Usage = func() {
+		fmt.Fprint(out, usage)
+		flags.PrintDefaults()
+	}
+	flags.BoolVar(&o.check, "check", false, "check every fact that is shown, then end: status 0 if all hold, 1 if not")
+	flags.StringVar(&o.listen, "listen", "", "loopback `address` of the gateway (default "+defaultListen+", or a free port if that one is taken)")
+	flags.StringVar(&o.dir, "dir", "", "`folder` for configuration, log and data; kept at the end, and used again if it has them (default a temporary one)")
+	flags.StringVar(&store, "store", "", "`URL` of a real S3 endpoint to use in place of the embedded store; credentials from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, region from AWS_REGION")
+	flags.StringVar(&o.bucket, "bucket", defaultBucket, "`name` of the bucket; created if there is none")
+	if err := flags.Parse(args); err != nil {
+		return options{}, err
+	}
+	if flags.NArg() > 0 {
+		return options{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if err := o.complete(store, getenv); err != nil {
+		return options{}, err
+	}
+	return o, nil
+}
+
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+func (o *options) complete(store string, getenv func(string) string) (err error) {
+	if o.listen != "" && !isLoopback(o.listen) {
+		return fmt.Errorf("-listen %s: want a loopback address such as %s: the demo speaks plain HTTP", o.listen, defaultListen)
+	}
+	if !bucketName.MatchString(o.bucket) {
+		return fmt.Errorf("-bucket %s: want 3 to 63 lower-case letters, digits, dots and hyphens", o.bucket)
+	}
+	if o.dir != "" {
+		if o.dir, err = filepath.Abs(o.dir); err != nil {
+			return fmt.Errorf("-dir: %w", err)
+		}
+	}
+	if store == "" {
+		return nil
+	}
+	o.store, err = url.Parse(store)
+	if err != nil || o.store.Host == "" || o.store.Scheme != "http" && o.store.Scheme != "https" {
+		return fmt.Errorf("-store %s: want a URL such as https://s3.eu-central-1.amazonaws.com", store)
+	}
+	if getenv("AWS_ACCESS_KEY_ID") == "" || getenv("AWS_SECRET_ACCESS_KEY") == "" {
+		return errors.New("-store: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set")
+	}
+	o.region = cmp.Or(getenv("AWS_REGION"), getenv("AWS_DEFAULT_REGION"), defaultRegion)
+	return nil
+}
+
+// isLoopback reports whether a host:port can be reached from this machine only.
+func isLoopback(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sealgate/sealgate/caddyfiles"
+	"github.com/sealgate/sealgate/module/clients"
+)
+
+//go:embed files
+var templates embed.FS
+
+// principal is the one client's name in the demo's files.
+const principal = "quickstart"
+
+// workspace is the folder with everything the demo writes.
+type workspace struct {
+	dir       string
+	temporary bool
+	client    clients.Client // whom the demo speaks to the gateway as
+}
+
+func (w *workspace) path(name string) string { return filepath.Join(w.dir, name) }
+
+// The files of a workspace. The first four are the gateway's configuration.
+const (
+	caddyfileName = "Caddyfile"
+	postureName   = "posture.yaml"
+	clientsName   = "clients.yaml"
+	policyName    = "policy"
+	recordsName   = "decisions.json"
+	storeName     = "store"
+)
+
+// openWorkspace makes the folder and writes what is missing in it. Files that are
+// there are used as they are, so that a reader can change them and start again.
+func openWorkspace(o options) (*workspace, error) {
+	w := &workspace{dir: o.dir, temporary: o.dir == ""}
+	var err error
+	if w.temporary {
+		w.dir, err = os.MkdirTemp("", "sealgate-quickstart-")
+	} else {
+		err = os.MkdirAll(w.dir, 0o700)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := w.write(o); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+func (w *workspace) write(o options) error {
+	caddyfile, err := fs.ReadFile(caddyfiles.FS(), "quickstart.Caddyfile")
+	if err != nil {
+		return err
+	}
+	if err := writeNew(w.path(caddyfileName), string(caddyfile)); err != nil {
+		return err
+	}
+	files, err := fs.Sub(templates, "files")
+	if err != nil {
+		return err
+	}
+	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		path := w.path(filepath.FromSlash(name))
+		if d.IsDir() {
+			return os.MkdirAll(path, 0o700)
+		}
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		return writeNew(path, strings.ReplaceAll(string(text), "BUCKET", o.bucket))
+	})
+	if err != nil {
+		return err
+	}
+	w.client, err = openClient(w.path(clientsName))
+	return err
+}
+
+// writeNew writes a file unless it is there.
+func writeNew(path, text string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}
+
+// openClient finds the demo's client in a clients file, or adds it.
+func openClient(path string) (clients.Client, error) {
+	listed, err := clients.List(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return clients.Client{}, err
+	}
+	for _, c := range listed {
+		if c.Principal != principal {
+			continue
+		}
+		store, err := clients.Open(path)
+		if err != nil {
+			return clients.Client{}, err
+		}
+		return store.Lookup(c.AccessKey, time.Now())
+	}
+	c, err := clients.Add(path, clients.NewClient{Principal: principal})
+	if err != nil {
+		return clients.Client{}, fmt.Errorf("clients: %w", err)
+	}
+	return c, nil
+}
+
+// close removes a temporary folder.
+func (w *workspace) close() error {
+	if !w.temporary {
+		return nil
+	}
+	return os.RemoveAll(w.dir)
+}

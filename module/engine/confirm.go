@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/sealgate/sealgate/module/s3"
+	"github.com/sealgate/sealgate/module/sse"
+	"github.com/sealgate/sealgate/module/upstream"
+	"github.com/sealgate/sealgate/policy"
+)
+
+// written is where a write ended up, for the question by HEAD.
+type written struct {
+	bucket, key, versionID string
+	// visible: the object can be read now. False for parts and for an upload
+	// that has only been created.
+	visible bool
+}
+
+// confirm holds the store's reply to a write against the plan. It returns what
+// the client may be told of the object's encryption, or an error when the
+// object is weaker than decided (the object stays: we never delete a user's
+// data).
+func (x *exchange) confirm(p plan, reply http.Header, at written) (sse.Observed, error) {
+	seen := sse.FromReply(reply)
+	x.observed(seen, reply)
+	if x.e.cfg.Verify == VerifyOff || !p.expectsConfirmation() {
+		return seen, nil
+	}
+	if !seen.Reported && x.e.cfg.Verify == VerifyRequired && at.visible {
+		header, err := x.headObject(at, p.send.Customer)
+		if err != nil {
+			x.rec.Outcome = OutcomeWeak
+			return seen, s3.ErrBadGateway.
+				WithMessage("The object was written, but the store did not say how it is encrypted.").
+				With("RuleId", "ENF-001").WithCause(err)
+		}
+		seen = sse.FromReply(header)
+		x.observed(seen, nil)
+		if !seen.Reported {
+			return seen, x.weak(p, seen, at)
+		}
+	}
+	if !seen.Reported {
+		// Parts and new uploads of stores that report later; the object is
+		// checked when the upload completes.
+		return seen, nil
+	}
+	if !p.satisfiedBy(seen) {
+		return seen, x.weak(p, seen, at)
+	}
+	return seen, nil
+}
+
+// satisfiedBy: at least the strength decided, under a key that was decided.
+func (p plan) satisfiedBy(seen sse.Observed) bool {
+	if policy.Mode(seen.Mode).Rank() < p.mode.Rank() {
+		return false
+	}
+	if isKMS(sse.Mode(p.mode)) && len(p.keys) > 0 {
+		return slices.ContainsFunc(p.keys, func(k string) bool { return sse.SameKey(k, seen.KeyID) })
+	}
+	return true
+}
+
+// weak notes a reply that shows less than was decided, and refuses the mode up
+// front from now on.
+func (x *exchange) weak(p plan, seen sse.Observed, at written) error {
+	x.rec.Outcome = OutcomeWeak
+	x.e.refused.add(p.mode)
+	x.e.cfg.Observer.WeakReply()
+	x.rec.Cause = fmt.Sprintf("the store shows %q (key %q) for bucket %q key %q version %q, decided was %q", seen.Mode, seen.KeyID, at.bucket, at.key, at.versionID, p.mode)
+	return s3.ErrBadGateway.
+		WithMessage("The object was written, but the store did not encrypt it as decided.").
+		With("RuleId", "ENF-002")
+}
+
+// observed notes what the store reported.
+func (x *exchange) observed(seen sse.Observed, reply http.Header) {
+	if seen.Reported {
+		x.rec.Answered.Mode, x.rec.Answered.KeyID = string(seen.Mode), seen.KeyID
+	}
+	if v := reply.Get("X-Amz-Version-Id"); v != "" {
+		x.rec.Answered.VersionID = v
+	}
+}
+
+// headObject asks the store for an object's headers in the gateway's own name.
+// A reply other than 200 is an error that wraps the *s3.Error of its status.
+func (x *exchange) headObject(at written, customer *sse.CustomerKey) (http.Header, error) {
+	h := make(http.Header, 3)
+	if customer != nil {
+		sse.Choice{Mode: sse.C, Customer: customer}.Apply(h)
+	}
+	call := upstream.Call{Method: http.MethodHead, Bucket: at.bucket, Key: at.key, Header: h, PayloadHash: emptyPayload}
+	if at.versionID != "" {
+		call.Query = s3.Query{{Name: "versionId", Value: at.versionID, HasValue: true}}
+	}
+	resp, err := x.call(x.r.Context(), call)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10))
+	if resp.StatusCode != http.StatusOK {
+		return nil, &headError{status: resp.StatusCode}
+	}
+	return resp.Header, nil
+}
+
+// headError is the store's refusal of a HEAD request of the gateway's own.
+type headError struct{ status int }
+
+func (e *headError) Error() string { return fmt.Sprintf("head object: status %d", e.status) }
+
+// call sends one request to the store and times it.
+func (x *exchange) call(ctx context.Context, c upstream.Call) (*http.Response, error) {
+	if x.e.cfg.ClientCredentials {
+		if x.caller.AccessKey == "" {
+			return nil, s3.ErrAccessDenied.WithCause(errors.New("an anonymous caller has no credentials to sign with"))
+		}
+		c.As = &upstream.Credentials{AccessKey: x.caller.AccessKey, Secret: upstream.NewSecret(x.caller.Secret.Reveal())}
+	}
+	began := x.e.cfg.Now()
+	resp, err := x.e.cfg.Upstream.Do(ctx, c)
+	took := x.e.cfg.Now().Sub(began)
+	x.rec.Duration.Upstream += took.Microseconds()
+	x.e.cfg.Observer.Upstream(took)
+	return resp, err
+}

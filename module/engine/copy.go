@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/sealgate/sealgate/module/s3"
+	"github.com/sealgate/sealgate/module/sse"
+)
+
+// serveCopy serves CopyObject and UploadPartCopy. Grants come first, then one
+// HEAD of the source, the only call before a decision; then the decision sees
+// how the source is encrypted.
+func (x *exchange) serveCopy() error {
+	if err := x.noBody(); err != nil {
+		return err
+	}
+	asked, err := x.asked(x.req)
+	if err != nil {
+		return err
+	}
+	sourceKey, err := sse.AskedCopySource(x.req.Header)
+	if err != nil {
+		return err
+	}
+	if sourceKey != nil && x.r.TLS == nil {
+		return s3.ErrInvalidRequest.WithMessage("Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection.")
+	}
+	in := x.describe(x.req, asked)
+	if missing := x.gen.Missing(in); len(missing) > 0 {
+		// The decision has nothing to add to this and the source stays unread.
+		_, err := x.decide(in)
+		if err == nil {
+			err = s3.ErrInternalError.WithCause(errors.New("a copy without its grants was allowed"))
+		}
+		return err
+	}
+	source := written{bucket: x.req.CopySource.Bucket, key: x.req.CopySource.Key, versionID: x.req.CopySource.VersionID}
+	header, err := x.headObject(source, sourceKey)
+	if err != nil {
+		return sourceError(err)
+	}
+	describeSource(in, sse.FromReply(header))
+	d, err := x.decide(in)
+	if err != nil {
+		return err
+	}
+	p, err := x.plan(x.req.Op, asked, d)
+	if err != nil {
+		return err
+	}
+	call := x.newCall(x.req, p)
+	if sourceKey != nil {
+		sourceKey.ApplyCopySource(call.Header)
+	}
+	if etag := header.Get("ETag"); etag != "" && call.Header.Get("X-Amz-Copy-Source-If-Match") == "" && x.pinsSource() {
+		// What is copied is what policy saw.
+		call.Header.Set("X-Amz-Copy-Source-If-Match", etag)
+	}
+	resp, err := x.call(x.r.Context(), call)
+	if err != nil {
+		return err
+	}
+	return x.lateReply(resp, func(doc []byte) (late, error) {
+		seen, err := x.confirm(p, resp.Header, written{
+			bucket: x.req.Bucket, key: x.req.Key, versionID: resp.Header.Get("X-Amz-Version-Id"),
+			visible: x.req.Op.Name == "CopyObject",
+		})
+		return late{doc: doc, seen: seen}, err
+	})
+}
+
+// pinsSource: conditions of the client's own must keep their meaning, so the
+// source is only pinned where it sent none.
+func (x *exchange) pinsSource() bool {
+	for _, name := range []string{"X-Amz-Copy-Source-If-None-Match", "X-Amz-Copy-Source-If-Modified-Since", "X-Amz-Copy-Source-If-Unmodified-Since"} {
+		if x.req.Header.Get(name) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// sourceError is what S3 answers to a copy whose source cannot be read.
+func sourceError(err error) error {
+	var head *headError
+	if !errors.As(err, &head) {
+		return err
+	}
+	switch head.status {
+	case http.StatusNotFound:
+		return s3.ErrNoSuchKey.WithCause(err)
+	case http.StatusForbidden:
+		return s3.ErrAccessDenied.WithCause(err)
+	case http.StatusBadRequest:
+		return s3.ErrInvalidRequest.WithMessage("The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.").WithCause(err)
+	case http.StatusMethodNotAllowed:
+		return s3.ErrInvalidRequest.WithMessage("The source of a copy request may not specifically refer to a delete marker by version id.").WithCause(err)
+	default:
+		return s3.ErrServiceUnavailable.WithCause(err)
+	}
+}

@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"bytes"
+	"crypto/md5" //nolint:gosec // Content-MD5 is what S3's protocol asks for
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/sealgate/sealgate/module/s3"
+	"github.com/sealgate/sealgate/module/sse"
+	"github.com/sealgate/sealgate/module/upstream"
+	"github.com/sealgate/sealgate/policy"
+)
+
+// maxCompletion bounds the part list of CompleteMultipartUpload: 10,000 parts
+// with a checksum each are larger than other documents may be.
+const maxCompletion = 4 << 20
+
+// serveDocument serves operations whose body is a document: it is read and
+// verified after a bucket-level grant check, then decided once.
+func (x *exchange) serveDocument() error {
+	data, err := x.readDocument()
+	if err != nil {
+		return err
+	}
+	asked, err := x.asked(x.req)
+	if err != nil {
+		return err
+	}
+	in := x.describe(x.req, asked)
+	doc, found, err := sse.ParseDocument(x.req.Op.Name, data)
+	if err != nil {
+		return err
+	}
+	if found {
+		describeDocument(in, doc)
+	}
+	if err := describeACL(in, x.req, data); err != nil {
+		return err
+	}
+	d, err := x.decide(in)
+	if err != nil {
+		return err
+	}
+	if x.req.Op.Name == "CompleteMultipartUpload" {
+		return x.complete(asked, d, data)
+	}
+	p, err := x.planDocument(asked, d, doc)
+	if err != nil {
+		return err
+	}
+	if x.req.Op.Name == "PutBucketEncryption" {
+		if data, err = x.bucketEncryption(doc, d.Encryption, data); err != nil {
+			return err
+		}
+	}
+	call := x.newCall(x.req, p)
+	attachDocument(&call, data)
+	resp, err := x.call(x.r.Context(), call)
+	if err != nil {
+		return err
+	}
+	return x.relay(resp)
+}
+
+// planDocument: a document that changes an object's encryption
+// (UpdateObjectEncryption) is allowed or refused as sent; no other document
+// takes a choice.
+func (x *exchange) planDocument(asked sse.Choice, d policy.Decision, doc sse.Document) (plan, error) {
+	if x.req.Op.Class == s3.ClassWrite && len(doc.Settings) > 0 {
+		s := doc.Settings[0]
+		chosen := sse.Choice{Mode: s.Mode, KeyID: s.KeyID, BucketKey: s.BucketKey}
+		x.rec.Asked = recordChoice(chosen)
+		p, err := x.plan(x.req.Op, chosen, d)
+		p.send = sse.Choice{}
+		return p, err
+	}
+	return plan{mode: policy.Unchanged, send: asked}, nil
+}
+
+// bucketEncryption replaces the default a bucket is given where the decision
+// says so; otherwise the document goes as it was sent.
+func (x *exchange) bucketEncryption(doc sse.Document, e policy.Encryption, data []byte) ([]byte, error) {
+	if e.Mode == policy.Unchanged || e.Mode == policy.None || e.Mode == policy.CSE || e.Mode == policy.SSEC || e.OnConflict != "replace" {
+		return data, nil
+	}
+	want := sse.Setting{Mode: sse.Mode(e.Mode), KeyID: e.KeyID, BucketKey: e.BucketKey}
+	if len(doc.Settings) == 1 {
+		have := doc.Settings[0]
+		stronger := policy.Mode(have.Mode).Rank() > e.Mode.Rank()
+		same := have.Mode == want.Mode && (want.KeyID == "" || sse.SameKey(want.KeyID, have.KeyID))
+		if stronger || same {
+			return data, nil
+		}
+	}
+	x.sent(sse.Choice{Mode: want.Mode, KeyID: want.KeyID, BucketKey: want.BucketKey})
+	return sse.BucketEncryptionXML(want, doc.Blocked), nil
+}
+
+// readDocument identifies nothing more: it checks that some grant could cover
+// the request, then reads and verifies the body.
+func (x *exchange) readDocument() ([]byte, error) {
+	actions := x.req.Actions()
+	if x.req.Op.Name == "DeleteObjects" {
+		actions = append(actions, "s3:DeleteObjectVersion") // named in the document, if at all
+	}
+	if !x.gen.Granted(x.policyIdentity(), actions, x.req.Bucket) {
+		x.rec.Outcome = OutcomeDenied
+		no := []policy.Finding{{ID: "GRT-000", Message: "no grant covers this request"}}
+		x.rec.Findings = no
+		return nil, x.denial(no)
+	}
+	limit := int64(s3.MaxDocument)
+	if x.req.Op.Name == "CompleteMultipartUpload" {
+		limit = maxCompletion
+	}
+	return x.proof.ReadDocument(x.req, countingReader{r: x.r.Body, n: &x.rec.Answered.BytesIn}, limit)
+}
+
+// attachDocument makes data the payload of call, with the digests S3 demands
+// of some documents and that this one may have lost by being re-written.
+func attachDocument(call *upstream.Call, data []byte) {
+	for name := range call.Header {
+		if strings.HasPrefix(name, "X-Amz-Checksum-") && name != "X-Amz-Checksum-Type" && name != "X-Amz-Checksum-Algorithm" && name != "X-Amz-Checksum-Mode" {
+			call.Header.Del(name)
+		}
+	}
+	stripChunkedEncoding(call.Header)
+	sum := sha256.Sum256(data)
+	call.PayloadHash = hex.EncodeToString(sum[:])
+	call.Header.Set("Content-Md5", contentMD5(data))
+	call.Length = int64(len(data))
+	call.Body = bytes.NewReader(data)
+	call.Replay = func() (io.Reader, error) { return bytes.NewReader(data), nil }
+}
+
+func contentMD5(data []byte) string {
+	h := md5.New() //nolint:gosec // see above
+	h.Write(data)
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+// complete forwards CompleteMultipartUpload. Only now can the object be looked
+// at, so a store that does not report in its reply is asked by HEAD.
+func (x *exchange) complete(asked sse.Choice, d policy.Decision, data []byte) error {
+	if _, err := s3.ParseCompleteMultipart(data); err != nil {
+		return err
+	}
+	p, err := x.plan(x.req.Op, asked, d)
+	if err != nil {
+		return err
+	}
+	call := x.newCall(x.req, p)
+	checksums := bodyChecksums(call.Header)
+	attachDocument(&call, data)
+	// Here x-amz-checksum-* is the whole object's checksum, not the document's.
+	setAll(call.Header, checksums)
+	call.Replay = nil // a repeated Complete could answer NoSuchUpload for a success
+	resp, err := x.call(x.r.Context(), call)
+	if err != nil {
+		return err
+	}
+	return x.lateReply(resp, func(doc []byte) (late, error) {
+		seen, err := x.confirm(p, resp.Header, written{
+			bucket: x.req.Bucket, key: x.req.Key, versionID: resp.Header.Get("X-Amz-Version-Id"), visible: true,
+		})
+		return late{doc: x.clientDocument(doc), seen: seen}, err
+	})
+}
+
+func bodyChecksums(h http.Header) http.Header {
+	out := make(http.Header)
+	for name, v := range h {
+		if strings.HasPrefix(name, "X-Amz-Checksum-") {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// clientDocument replaces the Location of a completion, which names the
+// store's host, by the client's own way to the object.
+func (x *exchange) clientDocument(doc []byte) []byte {
+	start := bytes.Index(doc, []byte("<Location>"))
+	end := bytes.Index(doc, []byte("</Location>"))
+	if start < 0 || end < start {
+		return doc
+	}
+	var location bytes.Buffer
+	_ = xml.EscapeText(&location, []byte(x.objectURL()))
+	out := make([]byte, 0, len(doc)+location.Len())
+	out = append(out, doc[:start+len("<Location>")]...)
+	out = append(out, location.Bytes()...)
+	return append(out, doc[end:]...)
+}

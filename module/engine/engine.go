@@ -1,0 +1,186 @@
+// Package engine is the pipeline every S3 request goes through: parse,
+// identify, describe, decide, plan, act, answer, record. It knows HTTP but not
+// Caddy: an Engine is an http.Handler.
+//
+// One file holds one step or one family of operations:
+//
+//	engine.go      the order of the steps, panics and the record
+//	exchange.go    what is known about one request while it is served
+//	identify.go    who calls
+//	describe.go    the request as policy sees it
+//	decide.go      policy's answer, denials and faults
+//	plan.go        the decision against what the client asked
+//	forward.go     building calls to the store from the parsed request
+//	object.go      operations that carry an object's bytes upward
+//	form.go        browser form uploads
+//	copy.go        copies and their sources
+//	document.go    operations with an XML or JSON body
+//	delete.go      DeleteObjects, decided key by key
+//	late.go        replies that may turn into an error after "200 OK"
+//	answer.go      the store's reply on its way to the client
+//	confirm.go     the store's reply against the decision
+//	refusals.go    modes a store has failed to apply
+//	record.go      the decision record
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/sealgate/sealgate/module/s3"
+	"github.com/sealgate/sealgate/module/sigv4"
+	"github.com/sealgate/sealgate/module/upstream"
+)
+
+// Engine serves S3 requests. It is safe for concurrent use and holds no state
+// about objects; its only memory is which modes the store has failed to apply.
+type Engine struct {
+	cfg     Config
+	refused refusals
+}
+
+// New checks c and gives an Engine.
+func New(c Config) (*Engine, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	return &Engine{cfg: c, refused: refusals{now: c.Now}}, nil
+}
+
+// ServeHTTP serves one request. r is not modified; r.Header must already hold
+// the x-amz-meta-* headers that a server in front may have set aside.
+//
+// A failure after the reply has begun ends in panic(http.ErrAbortHandler), so
+// that the client sees a cut connection and never a clean end.
+func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := e.begin(w, r)
+	err := x.serveRecovered()
+	if err != nil {
+		err = x.answerError(err)
+	}
+	x.finish()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// serveRecovered turns a panic below it into an error: a bug denies.
+func (x *exchange) serveRecovered() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				x.rec.Outcome = OutcomeAborted
+				err = errAborted
+				return
+			}
+			x.rec.Outcome = OutcomeFault
+			err = s3.ErrInternalError.WithCause(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	return x.serve()
+}
+
+// serve is the order of the steps. Everything up to the decision happens
+// before the first byte of an object body is read.
+func (x *exchange) serve() error {
+	req, err := x.e.cfg.Parser.Parse(x.r)
+	if err != nil {
+		return err
+	}
+	x.parsed(req)
+	if req.Op.Refused != "" {
+		return s3.ErrNotImplemented.WithMessage(req.Op.Refused)
+	}
+	if req.Op.AWSOnly && !x.e.cfg.Upstream.IsAWS() {
+		return s3.ErrNotImplemented.WithMessage(req.Op.Name + " is forwarded to AWS only: a store that does not know it could take it for another operation.")
+	}
+	if req.Op.Body == s3.BodyForm {
+		return x.serveForm()
+	}
+	if err := x.identify(); err != nil {
+		return err
+	}
+	if x.r.ProtoMajor == 3 && x.proof.Kind == sigv4.Anonymous && !req.Op.ReadOnly {
+		// Metadata whose names hold "_" or "." is lost on the way here over
+		// HTTP/3, which only a signature could show.
+		return s3.ErrInvalidRequest.WithMessage("Unsigned writes are not accepted over HTTP/3. Use HTTP/1.1 or HTTP/2.")
+	}
+	switch {
+	case req.Op.Name == "DeleteObjects":
+		return x.serveDelete()
+	case req.Op.Body == s3.BodyDocument:
+		return x.serveDocument()
+	case req.CopySource != nil:
+		return x.serveCopy()
+	case req.Op.Body == s3.BodyObject:
+		return x.serveObject()
+	default:
+		return x.serveBodyless()
+	}
+}
+
+// errAborted says the reply had begun and can only be cut.
+var errAborted = errors.New("reply aborted")
+
+// answerError writes the S3 error for err, unless the reply has begun: then it
+// returns errAborted and the connection must be cut.
+func (x *exchange) answerError(err error) error {
+	if x.rec.Cause == "" {
+		x.rec.Cause = causeOf(err)
+	}
+	if x.w.wroteHeader {
+		if x.rec.Outcome == "" || x.rec.Outcome == OutcomeOK {
+			x.rec.Outcome = OutcomeAborted
+		}
+		return errAborted
+	}
+	if errors.Is(err, errAborted) || x.r.Context().Err() != nil {
+		if x.rec.Outcome == "" {
+			x.rec.Outcome = OutcomeAborted
+		}
+		return errAborted
+	}
+	e := clientError(err)
+	x.rec.Answered.Code = e.Code
+	if x.rec.Outcome == "" {
+		x.rec.Outcome = OutcomeRefused
+		if e.Status >= http.StatusInternalServerError && e.Status != http.StatusNotImplemented {
+			x.rec.Outcome = OutcomeFault
+		}
+	}
+	s3.WriteError(x.w, e, s3.Reply{RequestID: x.rec.ID, HostID: hostID, Resource: x.resource(), Method: x.r.Method})
+	return nil
+}
+
+// hostID is what x-amz-id-2 shows: S3 has one, ours says nothing of the host.
+const hostID = "sealgate"
+
+// clientError finds the S3 error a client is shown for err.
+func clientError(err error) *s3.Error {
+	var unavailable *upstream.Unavailable
+	var own *s3.Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &unavailable):
+		return s3.ErrServiceUnavailable.WithMessage("The store behind the gateway cannot be reached. Please try again.").WithCause(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return s3.ErrServiceUnavailable.WithCause(err)
+	default:
+		return s3.AsError(err)
+	}
+}
+
+// causeOf is the operator's reason: the error with everything it wraps.
+func causeOf(err error) string {
+	var own *s3.Error
+	if errors.As(err, &own) {
+		if cause := errors.Unwrap(own); cause != nil {
+			return own.Code + ": " + cause.Error()
+		}
+	}
+	return err.Error()
+}

@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sealgate/sealgate/module/s3"
+	"github.com/sealgate/sealgate/module/sigv4"
+	"github.com/sealgate/sealgate/module/sse"
+	"github.com/sealgate/sealgate/module/upstream"
+)
+
+// emptyPayload is the payload hash of a request without a body.
+const emptyPayload = sigv4.EmptySHA256
+
+// plainHeaders are the request headers that S3 gives a meaning to and that are
+// no x-amz-* headers. Everything else a client sends stays here.
+var plainHeaders = []string{
+	"Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type",
+	"Expires", "Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range",
+	"Content-Md5", "Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers",
+}
+
+// ownHeaders are x-amz-* headers that belong to one hop: the client's
+// signature, its framing and its checksums, which the body's reader verifies
+// and hands over itself.
+var ownHeaders = map[string]bool{
+	"X-Amz-Date":                   true,
+	"X-Amz-Content-Sha256":         true,
+	"X-Amz-Security-Token":         true,
+	"X-Amz-User-Agent":             true,
+	"X-Amz-Decoded-Content-Length": true,
+	"X-Amz-Trailer":                true,
+	"X-Amz-Sdk-Checksum-Algorithm": true,
+}
+
+// newCall builds the call for req from what was parsed, never from the raw
+// request: what policy saw is what the store gets.
+func (x *exchange) newCall(req *s3.Request, p plan) upstream.Call {
+	h := make(http.Header, len(req.Header))
+	for _, name := range plainHeaders {
+		if v := req.Header[name]; len(v) > 0 {
+			h[name] = append([]string(nil), v...)
+		}
+	}
+	for name, v := range req.Header {
+		if !strings.HasPrefix(name, "X-Amz-") || ownHeaders[name] {
+			continue
+		}
+		h[name] = append([]string(nil), v...)
+	}
+	if req.CopySource != nil {
+		h.Set("X-Amz-Copy-Source", req.CopySource.Header())
+	}
+	sse.Strip(h)
+	p.send.Apply(h)
+	x.sent(p.send)
+	return upstream.Call{
+		Method: req.Method, Bucket: req.Bucket, Key: req.Key,
+		Query: forwardedQuery(req), Header: h, PayloadHash: emptyPayload,
+	}
+}
+
+// forwardedQuery keeps the parameters the operation is known by and those it
+// takes, in the order they came.
+func forwardedQuery(req *s3.Request) s3.Query {
+	var out s3.Query
+	for _, pair := range req.Query {
+		if takesQuery(req.Op, pair.Name) {
+			out = append(out, pair)
+		}
+	}
+	return out
+}
+
+func takesQuery(op *s3.Operation, name string) bool {
+	for _, t := range op.Require {
+		if t.Name == name {
+			return true
+		}
+	}
+	for _, o := range op.Optional {
+		// A hoisted x-amz-* parameter has become a header.
+		if o == name && !strings.HasPrefix(name, "x-amz-") {
+			return true
+		}
+	}
+	return false
+}
+
+// sent notes the choice that goes to the store.
+func (x *exchange) sent(c sse.Choice) {
+	x.rec.Sent = recordChoice(c)
+}
+
+func recordChoice(c sse.Choice) RecordEncryption {
+	return RecordEncryption{Mode: string(c.Mode), KeyID: c.KeyID, Context: sortedNames(c.Context), BucketKey: c.BucketKey}
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/sealgate/sealgate/module/s3"
+	"github.com/sealgate/sealgate/module/sigv4"
+	"github.com/sealgate/sealgate/module/sse"
+	"github.com/sealgate/sealgate/module/upstream"
+)
+
+// serveBodyless serves what carries no body upward: reads, lists, deletes,
+// CreateMultipartUpload, and anything else without one.
+func (x *exchange) serveBodyless() error {
+	if err := x.noBody(); err != nil {
+		return err
+	}
+	p, err := x.decideAndPlan(x.req)
+	if err != nil {
+		return err
+	}
+	resp, err := x.call(x.r.Context(), x.newCall(x.req, p))
+	if err != nil {
+		return err
+	}
+	if !p.expectsConfirmation() || resp.StatusCode >= http.StatusMultipleChoices {
+		return x.relay(resp)
+	}
+	// CreateMultipartUpload: nothing to look at yet, so a store that does not
+	// report now is asked when the upload completes.
+	return x.relayWritten(resp, p, written{bucket: x.req.Bucket, key: x.req.Key})
+}
+
+// serveObject serves PutObject, UploadPart and their kin: the decision first,
+// then the body, verified while it streams.
+func (x *exchange) serveObject() error {
+	p, err := x.decideAndPlan(x.req)
+	if err != nil {
+		return err
+	}
+	call := x.newCall(x.req, p)
+	body, err := x.openBody(x.req, x.proof, x.r.Body)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	if err := body.attach(&call); err != nil {
+		return err
+	}
+	call.Interrupt = x.interrupt
+	resp, err := x.call(x.r.Context(), call)
+	if err != nil {
+		return err
+	}
+	return x.relayWritten(resp, p, written{
+		bucket: x.req.Bucket, key: x.req.Key,
+		versionID: resp.Header.Get("X-Amz-Version-Id"),
+		visible:   x.req.Op.Name == "PutObject",
+	})
+}
+
+// interrupt ends a read of the client's body that waits for bytes the store no
+// longer wants.
+func (x *exchange) interrupt() {
+	_ = http.NewResponseController(x.w).SetReadDeadline(time.Unix(1, 0))
+}
+
+// relayWritten confirms a write and relays its reply.
+func (x *exchange) relayWritten(resp *http.Response, p plan, at written) error {
+	if err := x.storeError(resp); err != nil {
+		_ = resp.Body.Close()
+		return err
+	}
+	seen, err := x.confirm(p, resp.Header, at)
+	if err != nil {
+		_ = resp.Body.Close()
+		return err
+	}
+	if !seen.Reported && x.e.cfg.Verify == VerifyRequired && x.req.Op.Name == "CreateMultipartUpload" {
+		seen = promised(p.send)
+	}
+	if seen.Reported {
+		seen.Echo(resp.Header)
+	}
+	return x.relay(resp)
+}
+
+// promised is what AWS would have answered to a choice that was sent.
+func promised(c sse.Choice) sse.Observed {
+	if c.Mode == "" {
+		return sse.Observed{}
+	}
+	o := sse.Observed{Mode: c.Mode, KeyID: c.KeyID, BucketKey: c.BucketKey, Reported: true}
+	if c.Customer != nil {
+		o.CustomerMD5 = c.Customer.MD5()
+	}
+	return o
+}
+
+// noBody refuses a body where none belongs, before it is read.
+func (x *exchange) noBody() error {
+	if x.req.ContentLength > 0 || len(x.req.TransferEncoding) > 0 {
+		return s3.ErrInvalidRequest.WithMessage("This operation takes no request body.")
+	}
+	return nil
+}
+
+// objectBody is an object's bytes on their way up, verified or left to the
+// store to verify.
+type objectBody struct {
+	*sigv4.Body
+	raw     io.Reader // set when the store verifies
+	length  int64
+	payload string // payload hash to announce upstream
+}
+
+// openBody prepares the body of req; errors come before the first byte is read
+// where the headers alone show them.
+func (x *exchange) openBody(req *s3.Request, proof sigv4.Proof, body io.Reader) (*objectBody, error) {
+	counted := countingReader{r: body, n: &x.rec.Answered.BytesIn}
+	if x.e.cfg.PayloadCheck == PayloadCheckStore && proof.Payload == sigv4.PayloadHash && req.ContentLength >= 0 {
+		return &objectBody{raw: counted, length: req.ContentLength, payload: proof.PayloadHash}, nil
+	}
+	b, err := proof.Open(req, counted)
+	if err != nil {
+		return nil, err
+	}
+	return &objectBody{Body: b, length: b.Length()}, nil
+}
+
+// attach makes the body the payload of call. A body that fits one buffer is
+// verified whole first, which also makes it replayable.
+func (b *objectBody) attach(call *upstream.Call) error {
+	stripChunkedEncoding(call.Header)
+	if b.raw != nil {
+		call.Body, call.Length, call.PayloadHash = b.raw, b.length, b.payload
+		return nil
+	}
+	if b.Small() {
+		data, err := b.ReadSmall()
+		if err != nil {
+			return err
+		}
+		setAll(call.Header, b.Checksums())
+		call.Length = int64(len(data))
+		call.PayloadHash = sigv4.UnsignedPayload
+		call.Replay = func() (io.Reader, error) { return bytes.NewReader(data), nil }
+		call.Body = bytes.NewReader(data)
+		return nil
+	}
+	call.Body, call.Length, call.PayloadHash = b.Body, b.length, sigv4.UnsignedPayload
+	name := b.TrailerName()
+	if name == "" {
+		return nil // a checksum that came as a header is in call.Header already
+	}
+	call.Body, call.Length = sigv4.EncodeTrailer(b.Body, sigv4.Trailer{
+		Length: b.length, Name: name,
+		Value: func() (string, error) { return b.Checksums().Get(name), nil },
+	})
+	call.PayloadHash = sigv4.StreamingUnsignedTrailer
+	addChunkedEncoding(call.Header)
+	call.Header.Set("X-Amz-Trailer", name)
+	call.Header.Set("X-Amz-Decoded-Content-Length", itoa(b.length))
+	return nil
+}
+
+// Close gives buffers back.
+func (b *objectBody) Close() error {
+	if b.Body == nil {
+		return nil
+	}
+	return b.Body.Close()
+}

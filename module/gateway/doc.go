@@ -1,0 +1,18 @@
+// Package gateway is the Caddy shell of Sealgate: the s3_encryption handler, the
+// app its instances share, the Caddyfile, metrics, the admin API and the access
+// log. The S3 work itself is done by package engine, which knows nothing of Caddy.
+//
+//	handler.go      the handler's fields and life: Provision, ServeHTTP, Cleanup
+//	settings.go     fields after placeholders, checked
+//	caddyfile.go    the s3_encryption directive and global option
+//	app.go          what handlers of one configuration share
+//	transport.go    the connection to the store
+//	loop.go         requests that come back to the gateway that sent them
+//	metadata.go     x-amz-meta-* headers that Caddy would delete
+//	access_log.go   the access log entry in place of Caddy's
+//	redact.go       what a log entry may show
+//	records.go      decision records
+//	metrics.go      Prometheus metrics
+//	admin.go        GET /s3_encryption/status, POST /s3_encryption/policy/reload
+//	watch.go        files that change while the gateway runs
+package gateway

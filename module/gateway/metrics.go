@@ -1,0 +1,130 @@
+package gateway
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sealgate/sealgate/module/engine"
+)
+
+// metrics are shared by all handlers of a configuration. Labels are words from
+// closed sets; bucket and key names never become labels.
+type metrics struct {
+	requests     *prometheus.CounterVec
+	decisions    prometheus.Histogram
+	upstream     prometheus.Histogram
+	weakReplies  prometheus.Counter
+	openFailures prometheus.Counter
+}
+
+func newMetrics() *metrics {
+	return &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sealgate_requests_total",
+			Help: "Finished requests by operation, encryption mode decided and outcome.",
+		}, []string{"operation", "mode", "outcome"}),
+		decisions: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "sealgate_decision_seconds",
+			Help:    "Time one policy decision took.",
+			Buckets: []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025},
+		}),
+		upstream: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "sealgate_upstream_seconds",
+			Help:    "Time from sending a call to the store to its reply headers.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+		}),
+		weakReplies: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sealgate_weak_reply_total",
+			Help: "Replies of the store that showed weaker encryption than decided.",
+		}),
+		openFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sealgate_open_failures_total",
+			Help: "Sealed objects that could not be opened.",
+		}),
+	}
+}
+
+// register adds the metrics to a configuration's registry; each configuration
+// has its own registry, and one app.
+func (m *metrics) register(into *prometheus.Registry, gateways *registry) error {
+	var errs []error
+	for _, c := range []prometheus.Collector{m.requests, m.decisions, m.upstream, m.weakReplies, m.openFailures, stateCollector{gateways}} {
+		errs = append(errs, into.Register(c))
+	}
+	return errors.Join(errs...)
+}
+
+// Request implements engine.Observer.
+func (m *metrics) Request(operation, mode, outcome string) {
+	m.requests.WithLabelValues(operation, mode, outcome).Inc()
+}
+
+// Decision implements engine.Observer.
+func (m *metrics) Decision(d time.Duration) { m.decisions.Observe(d.Seconds()) }
+
+// Upstream implements engine.Observer.
+func (m *metrics) Upstream(d time.Duration) { m.upstream.Observe(d.Seconds()) }
+
+// WeakReply implements engine.Observer.
+func (m *metrics) WeakReply() { m.weakReplies.Inc() }
+
+var (
+	policyInfo = prometheus.NewDesc("sealgate_policy_info",
+		"Always 1; the label names the policy revision in force.", []string{"revision"}, nil)
+	policyLoaded = prometheus.NewDesc("sealgate_policy_loaded_timestamp_seconds",
+		"When the policy in force was loaded, the newest if several handlers have one.", nil, nil)
+	reloadSuccessful = prometheus.NewDesc("sealgate_reload_successful",
+		"Whether the newest state of the watched files could be loaded (1) or the last good one is in force (0).", []string{"files"}, nil)
+)
+
+// stateCollector reads the state of the handlers when it is scraped.
+type stateCollector struct{ gateways *registry }
+
+// Describe implements prometheus.Collector.
+func (stateCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- policyInfo
+	ch <- policyLoaded
+	ch <- reloadSuccessful
+}
+
+// Collect implements prometheus.Collector. Handlers may share a revision, and a
+// metric may be sent once only.
+func (c stateCollector) Collect(ch chan<- prometheus.Metric) {
+	handlers := c.gateways.joined()
+	if len(handlers) == 0 {
+		return
+	}
+	revisions := make(map[string]bool)
+	var loaded time.Time
+	policyGood, clientsGood := true, true
+	for _, h := range handlers {
+		p, cl := h.policy.Status(), h.clients.Status()
+		revisions[p.Revision] = true
+		if p.LoadedAt.After(loaded) {
+			loaded = p.LoadedAt
+		}
+		policyGood = policyGood && p.Err == ""
+		clientsGood = clientsGood && cl.Err == ""
+	}
+	for revision := range revisions {
+		ch <- prometheus.MustNewConstMetric(policyInfo, prometheus.GaugeValue, 1, revision)
+	}
+	ch <- prometheus.MustNewConstMetric(policyLoaded, prometheus.GaugeValue, float64(loaded.UnixMilli())/1e3)
+	ch <- prometheus.MustNewConstMetric(reloadSuccessful, prometheus.GaugeValue, gauge(policyGood), "policy")
+	ch <- prometheus.MustNewConstMetric(reloadSuccessful, prometheus.GaugeValue, gauge(clientsGood), "clients")
+}
+
+func gauge(good bool) float64 {
+	if good {
+		return 1
+	}
+	return 0
+}
+
+// Interface guards
+var (
+	_ engine.Observer      = (*metrics)(nil)
+	_ prometheus.Collector = stateCollector{}
+)

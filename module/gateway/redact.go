@@ -1,0 +1,99 @@
+package gateway
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// redacted stands where a value was; it is the word Caddy's own log uses.
+const redacted = "REDACTED"
+
+// secretWords mark header names whose values are, or may hold, a credential:
+// Authorization and Proxy-Authorization, cookies, x-amz-security-token and
+// x-amz-s3session-token, the SSE-C key headers of requests and copy sources,
+// signatures and whatever a client invents in the same spirit.
+var secretWords = []string{"authorization", "cookie", "token", "customer-key", "signature", "credential", "secret", "password", "api-key"}
+
+// redactHeader is a copy of h fit for a log.
+func redactHeader(h http.Header) http.Header {
+	out := make(http.Header, len(h))
+	for name, values := range h {
+		switch {
+		case secretName(name):
+			values = []string{redacted}
+		case strings.EqualFold(name, "Referer") || strings.EqualFold(name, "Location"):
+			values = redactURLs(values) // a page opened by a presigned URL names that URL
+		}
+		out[name] = values
+	}
+	return out
+}
+
+func secretName(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range secretWords {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func redactURLs(values []string) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = redactURI(v)
+	}
+	return out
+}
+
+// shownParameters are the query parameters whose values a log entry shows. All
+// others keep their names only: presigned URLs can carry any x-amz-* header,
+// the signature and the token in the query.
+var shownParameters = map[string]bool{
+	"continuation-token": true,
+	"delimiter":          true,
+	"encoding-type":      true,
+	"fetch-owner":        true,
+	"id":                 true,
+	"key-marker":         true,
+	"list-type":          true,
+	"marker":             true,
+	"max-keys":           true,
+	"max-parts":          true,
+	"max-uploads":        true,
+	"part-number-marker": true,
+	"partNumber":         true,
+	"prefix":             true,
+	"start-after":        true,
+	"uploadId":           true,
+	"upload-id-marker":   true,
+	"version-id-marker":  true,
+	"versionId":          true,
+	"x-id":               true,
+	"X-Amz-Algorithm":    true,
+	"X-Amz-Date":         true,
+	"X-Amz-Expires":      true,
+}
+
+// redactURI keeps the path of a request URI as it came and the values of
+// harmless query parameters.
+func redactURI(uri string) string {
+	path, query, found := strings.Cut(uri, "?")
+	if !found {
+		return uri
+	}
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
+		name, _, hasValue := strings.Cut(part, "=")
+		decoded, err := url.QueryUnescape(name)
+		switch {
+		case err != nil:
+			parts[i] = redacted
+		case hasValue && !shownParameters[decoded]:
+			parts[i] = name + "=" + redacted
+		}
+	}
+	return path + "?" + strings.Join(parts, "&")
+}

@@ -1,0 +1,6 @@
+package module
+
+import (
+	_ "github.com/sealgate/sealgate/module/cli"
+	_ "github.com/sealgate/sealgate/module/gateway"
+)

@@ -1,0 +1,49 @@
+package s3
+
+import (
+	"bytes"
+	"encoding/xml"
+	"strings"
+)
+
+// ParseACL reads an AccessControlPolicy document and reports whether it grants
+// anything to everyone (AllUsers) or to every AWS account
+// (AuthenticatedUsers). It looks at every URI element wherever it stands, so a
+// document that a store reads more generously cannot hide a grantee.
+func ParseACL(data []byte) (public bool, err error) {
+	var doc struct {
+		XMLName xml.Name `xml:"AccessControlPolicy"`
+	}
+	if err := DecodeXML(data, &doc); err != nil {
+		return false, err
+	}
+	d := xml.NewDecoder(bytes.NewReader(data))
+	var uri *strings.Builder
+	for {
+		token, err := d.Token()
+		if token == nil || err != nil {
+			return public, nil // the document was read once already: this is its end
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			if t.Name.Local == "URI" {
+				uri = new(strings.Builder)
+			}
+		case xml.CharData:
+			if uri != nil {
+				uri.Write(t)
+			}
+		case xml.EndElement:
+			if uri != nil && t.Name.Local == "URI" {
+				public = public || publicGroup(uri.String())
+				uri = nil
+			}
+		}
+	}
+}
+
+// publicGroup recognises the two predefined groups that mean "anyone".
+func publicGroup(uri string) bool {
+	uri = strings.ToLower(strings.TrimSpace(uri))
+	return strings.HasSuffix(uri, "/allusers") || strings.HasSuffix(uri, "/authenticatedusers")
+}

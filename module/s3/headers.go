@@ -1,0 +1,216 @@
+package s3
+
+import (
+	"net/http"
+	"net/textproto"
+	"strings"
+)
+
+const (
+	amzPrefix  = "x-amz-"
+	metaPrefix = "x-amz-meta-"
+
+	headerCopySource = "X-Amz-Copy-Source"
+	headerSSE        = "x-amz-server-side-encryption"
+)
+
+// exemption is a header that is accepted where the SDK model binds none.
+type exemption struct {
+	ops    string // operations it applies to, space separated; empty = all
+	bodies bool   // only operations with a body
+	drop   bool   // accepted but taken out of Request.Header, so never forwarded
+	reason string
+}
+
+// exemptions is the whole list of x-amz-* headers that pass without a binding.
+var exemptions = map[string]exemption{
+	"x-amz-date":                   {reason: "SigV4 request time"},
+	"x-amz-content-sha256":         {reason: "SigV4 payload hash or streaming mode"},
+	"x-amz-security-token":         {reason: "SigV4 session token"},
+	"x-amz-region-set":             {reason: "SigV4A scope; the signature check refuses SigV4A in words"},
+	"x-amz-user-agent":             {reason: "browser SDKs cannot set User-Agent"},
+	"x-amz-expected-bucket-owner":  {reason: "modelled for all but a handful of operations; SDK middleware adds it everywhere"},
+	"x-amz-request-payer":          {reason: "clients add it to every request to a requester-pays bucket (s3cmd, rclone)"},
+	"x-amz-checksum-mode":          {reason: "asks for checksums in the reply; default of current SDKs on reads"},
+	"x-amz-sdk-checksum-algorithm": {reason: "names the algorithm of the checksum sent; Java and boto3 also send it without a body"},
+	"x-amz-decoded-content-length": {bodies: true, reason: "aws-chunked payloads"},
+	"x-amz-trailer":                {bodies: true, reason: "aws-chunked payloads with a trailer"},
+	"x-amz-checksum-crc32":         {bodies: true, reason: checksumReason},
+	"x-amz-checksum-crc32c":        {bodies: true, reason: checksumReason},
+	"x-amz-checksum-crc64nvme":     {bodies: true, reason: checksumReason},
+	"x-amz-checksum-md5":           {bodies: true, reason: checksumReason},
+	"x-amz-checksum-sha1":          {bodies: true, reason: checksumReason},
+	"x-amz-checksum-sha256":        {bodies: true, reason: checksumReason},
+	"x-amz-checksum-sha512":        {bodies: true, reason: checksumReason},
+	"x-amz-checksum-xxhash3":       {bodies: true, reason: checksumReason},
+	"x-amz-checksum-xxhash64":      {bodies: true, reason: checksumReason},
+	"x-amz-checksum-xxhash128":     {bodies: true, reason: checksumReason},
+	"x-amz-te":                     {drop: true, reason: "Java SDK v1 and early v2 offer append-md5; a server may decline by not answering it"},
+	headerSSE:                      {ops: "CompleteMultipartUpload", drop: true, reason: completeReason},
+	headerSSE + "-aws-kms-key-id":  {ops: "CompleteMultipartUpload", drop: true, reason: completeReason},
+	headerSSE + "-context":         {ops: "CompleteMultipartUpload", drop: true, reason: completeReason},
+	"x-amz-expiration":             {ops: copyOps, drop: true, reason: echoReason},
+	"x-amz-replication-status":     {ops: copyOps, drop: true, reason: echoReason},
+	"x-amz-restore":                {ops: copyOps, drop: true, reason: echoReason},
+	"x-amz-tagging-count":          {ops: copyOps, drop: true, reason: echoReason},
+	"x-amz-version-id":             {ops: copyOps, drop: true, reason: echoReason},
+}
+
+const (
+	copyOps        = "CopyObject CreateMultipartUpload"
+	checksumReason = "SDK middleware sets the checksum of any body, modelled or not"
+	completeReason = "minio-go repeats the upload's choice; it was fixed when the upload was created"
+	echoReason     = "s3cmd modify sends a HEAD reply's headers back with the copy"
+)
+
+// covers reports whether the exemption applies to op.
+func (e exemption) covers(op *Operation) bool {
+	if e.bodies && op.Body == BodyNone {
+		return false
+	}
+	if e.ops == "" {
+		return true
+	}
+	for name := range strings.FieldsSeq(e.ops) {
+		if name == op.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// multiLine lists single-purpose headers that clients legitimately send as
+// several lines: aws-sdk-go-v2 does so for lists and for aws-chunked.
+func multiLine(lower string) bool {
+	switch lower {
+	case "content-encoding", "x-amz-object-attributes", "x-amz-optional-object-attributes":
+		return true
+	}
+	return strings.HasPrefix(lower, metaPrefix)
+}
+
+// singleValued reports whether a second line of this header would let two
+// readers choose different values.
+func singleValued(lower string) bool {
+	switch lower {
+	case "range", "authorization", "date", "host":
+		return true
+	}
+	return (strings.HasPrefix(lower, amzPrefix) || strings.HasPrefix(lower, "if-") || strings.HasPrefix(lower, "content-")) &&
+		!multiLine(lower)
+}
+
+// cloneHeader copies wire into a header of its own, with canonical names, and
+// applies the rule on repeated lines. User metadata and the other multi-line
+// headers are joined with "," in arrival order, as SigV4 does.
+func cloneHeader(wire http.Header) (http.Header, error) {
+	h := make(http.Header, len(wire)+2)
+	values := make([]string, 0, len(wire)) // one backing array for the common case
+	for name, lines := range wire {
+		canonical := textproto.CanonicalMIMEHeaderKey(name)
+		if len(lines) == 0 {
+			continue
+		}
+		if _, twice := h[canonical]; twice {
+			return nil, repeatedHeader(canonical)
+		}
+		if len(lines) == 1 {
+			values = append(values, lines[0])
+			h[canonical] = values[len(values)-1 : len(values) : len(values)]
+			continue
+		}
+		lower := strings.ToLower(canonical)
+		switch {
+		case singleValued(lower):
+			return nil, repeatedHeader(canonical)
+		case multiLine(lower):
+			h[canonical] = []string{strings.Join(lines, ",")}
+		default:
+			h[canonical] = append([]string(nil), lines...)
+		}
+	}
+	return h, nil
+}
+
+func repeatedHeader(name string) *Error {
+	return ErrInvalidArgument.Messagef("The header %s is present more than once.", strings.ToLower(name)).
+		With("ArgumentName", strings.ToLower(name))
+}
+
+// checkHeaders refuses x-amz-* headers that op does not take, and removes from
+// h those that are accepted but mean nothing.
+func checkHeaders(op *Operation, h http.Header) error {
+	for name := range h {
+		if !strings.HasPrefix(name, "X-Amz-") {
+			continue
+		}
+		switch op.accepts[name] {
+		case accepted:
+			continue
+		case dropped:
+			delete(h, name)
+			continue
+		}
+		if strings.HasPrefix(name, "X-Amz-Meta-") && len(name) > len(metaPrefix) && op.Headers[metaPrefix] {
+			continue
+		}
+		return unsupportedHeader(strings.ToLower(name), h.Get(name))
+	}
+	return nil
+}
+
+// acceptance says what happens to a header of an operation.
+type acceptance uint8
+
+const (
+	refused  acceptance = iota
+	accepted            // bound by the model, or exempt
+	dropped             // exempt, and taken out of Request.Header
+)
+
+// acceptedHeaders works out the x-amz-* headers of op once, by canonical name.
+func acceptedHeaders(op *Operation) map[string]acceptance {
+	m := make(map[string]acceptance)
+	for name, e := range exemptions {
+		switch {
+		case !e.covers(op):
+		case e.drop:
+			m[http.CanonicalHeaderKey(name)] = dropped
+		default:
+			m[http.CanonicalHeaderKey(name)] = accepted
+		}
+	}
+	for name := range op.Headers {
+		if name != metaPrefix {
+			m[http.CanonicalHeaderKey(name)] = accepted
+		}
+	}
+	return m
+}
+
+// unsupportedHeader is S3's answer to an encryption header where none is
+// allowed, used for every header. The value is shown only where it cannot be a
+// secret.
+func unsupportedHeader(lower, value string) *Error {
+	e := ErrInvalidArgument.Messagef("%s header is not supported for this operation.", lower).With("ArgumentName", lower)
+	if lower == headerSSE {
+		e = e.With("ArgumentValue", value)
+	}
+	return e
+}
+
+// MetadataSize returns the size S3 limits to 2048 bytes: the names, without
+// x-amz-meta-, and values of all user metadata of the request.
+func (r *Request) MetadataSize() int {
+	n := 0
+	for name, values := range r.Header {
+		if !strings.HasPrefix(name, "X-Amz-Meta-") {
+			continue
+		}
+		n += len(name) - len(metaPrefix)
+		for _, v := range values {
+			n += len(v)
+		}
+	}
+	return n
+}

@@ -1,0 +1,224 @@
+package upstream
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+)
+
+// Errors of bodies that are not what the call says.
+var (
+	errNoBody  = errors.New("the call has a length and no body")
+	errLength  = errors.New("the length of the body is unknown")
+	errTooLong = errors.New("the body is longer than announced")
+	errStopped = errors.New("the body is no longer needed")
+)
+
+// Errors of replies that came before the body was sent.
+var (
+	errPremature = errors.New("the store reported success before it had the whole body")
+	errLongReply = fmt.Errorf("the store refused the body with more than %d bytes", maxEarlyReply)
+)
+
+// maxEarlyReply bounds a reply that came before the body was sent, in bytes: it
+// is an error document.
+const maxEarlyReply = 64 << 10
+
+// outgoing is the body of a call over all attempts to send it.
+type outgoing struct {
+	call *Call
+
+	mu       sync.Mutex
+	attempts []*guard
+}
+
+// newOutgoing checks the body of a call. An empty one is read to its end here:
+// net/http would send a body of unknown length otherwise, and an error at the
+// end must keep the request from going out.
+func newOutgoing(call *Call) (*outgoing, error) {
+	o := &outgoing{call: call}
+	switch {
+	case call.Length < 0:
+		return nil, errLength
+	case call.Length > 0 && call.Body == nil:
+		return nil, errNoBody
+	case call.Length == 0 && call.Body != nil:
+		g := &guard{body: call.Body}
+		if _, err := g.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			return nil, wrapBody(err)
+		}
+	}
+	return o, nil
+}
+
+// attach gives req its body, and the means to get it again if that may be.
+func (o *outgoing) attach(req *http.Request) {
+	if o.call.Length == 0 {
+		return
+	}
+	req.Body = o.guard(o.call.Body)
+	if o.call.Replay == nil {
+		return
+	}
+	req.GetBody = func() (io.ReadCloser, error) {
+		body, err := o.call.Replay()
+		if err != nil {
+			return nil, err
+		}
+		return o.guard(body), nil
+	}
+}
+
+func (o *outgoing) guard(body io.Reader) *guard {
+	g := &guard{body: body, left: o.call.Length}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.attempts = append(o.attempts, g)
+	return g
+}
+
+// last is the attempt that the transport's answer belongs to, nil for a call
+// without a body.
+func (o *outgoing) last() *guard {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.attempts) == 0 {
+		return nil
+	}
+	return o.attempts[len(o.attempts)-1]
+}
+
+// settle deals with a reply that came before the body was sent. Stopping the
+// body ends the connection, so the reply is taken off it first. A success is
+// an error: it cannot be about an object that has not arrived.
+func (o *outgoing) settle(resp *http.Response) error {
+	g := o.last()
+	if g == nil || g.complete.Load() {
+		return nil
+	}
+	if resp.StatusCode < http.StatusMultipleChoices {
+		return errPremature
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxEarlyReply+1))
+	_ = resp.Body.Close()
+	switch {
+	case err != nil:
+		return err
+	case len(data) > maxEarlyReply:
+		return errLongReply
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(data))
+	return nil
+}
+
+// stop ends all use of the body. It returns what was wrong with the body, if
+// anything was.
+func (o *outgoing) stop() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, g := range o.attempts {
+		if err := g.stop(o.call.Interrupt); err != nil {
+			return wrapBody(err)
+		}
+	}
+	return nil
+}
+
+func wrapBody(err error) error { return fmt.Errorf("reading the body to send: %w", err) }
+
+// guard is the body of one attempt. It gives exactly the announced length, and
+// the last block only once the body has ended without an error: what the store
+// gets is the whole of a good body, or less than it was promised.
+type guard struct {
+	body     io.Reader
+	stopped  atomic.Bool
+	complete atomic.Bool // the last block was given to the transport
+
+	mu   sync.Mutex // held while body is read
+	left int64
+	err  error // of body; errors of our own making for its length included
+}
+
+// Read implements io.Reader.
+func (g *guard) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if g.complete.Load() {
+		return 0, io.EOF
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.err != nil:
+		return 0, g.err
+	case g.stopped.Load():
+		return 0, errStopped
+	}
+	n, err := g.read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		g.err = err
+		return 0, err
+	}
+	return n, err
+}
+
+// read gives the next bytes of body; at its end it looks for io.EOF before it
+// lets go of them. Every error but io.EOF is final, and bytes that come with it
+// are not given.
+func (g *guard) read(p []byte) (int, error) {
+	n, err := 0, error(nil)
+	if g.left > 0 {
+		n, err = g.body.Read(p[:min(int64(len(p)), g.left)])
+		g.left -= int64(n)
+	}
+	if err == nil && g.left > 0 {
+		return n, nil
+	}
+	if err == nil {
+		var extra [1]byte
+		var m int
+		for m == 0 && err == nil { // a Reader may give nothing at first
+			m, err = g.body.Read(extra[:])
+		}
+		if m > 0 {
+			return 0, errTooLong
+		}
+	}
+	switch {
+	case !errors.Is(err, io.EOF):
+		return 0, err
+	case g.left > 0:
+		return 0, io.ErrUnexpectedEOF
+	}
+	g.complete.Store(true)
+	return n, io.EOF
+}
+
+// Close implements io.Closer for the transport, which may call it at any time
+// and while Read waits.
+func (g *guard) Close() error {
+	g.stopped.Store(true)
+	return nil
+}
+
+// stop keeps further reads from body, waits for one that is under way, and
+// returns the body's error.
+func (g *guard) stop(interrupt func()) error {
+	g.stopped.Store(true)
+	if g.complete.Load() {
+		return nil // body is not read after that
+	}
+	if !g.mu.TryLock() {
+		if interrupt != nil {
+			interrupt()
+		}
+		g.mu.Lock()
+	}
+	defer g.mu.Unlock()
+	return g.err
+}

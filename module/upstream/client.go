@@ -1,0 +1,184 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sealgate/sealgate/module/s3"
+	"github.com/sealgate/sealgate/module/sigv4"
+)
+
+// Config describes one store.
+type Config struct {
+	// Endpoint is scheme and host, with a port if it is not the usual one:
+	// https://s3.eu-central-1.amazonaws.com. Plain http is refused for hosts
+	// other than this one (by name: localhost and loopback addresses).
+	Endpoint *url.URL
+	// Insecure allows plain http to other hosts.
+	Insecure   bool
+	Region     string // signed for
+	Addressing Addressing
+	// Credentials sign calls that bring none of their own; nil if all do.
+	Credentials Provider
+	// Transport sends the requests; NewTransport() if nil. One that
+	// decompresses or follows redirects must not be used. It is asked for one
+	// request at a time and must close request bodies, as http.Transport does.
+	Transport http.RoundTripper
+	Now       func() time.Time // time.Now if nil
+}
+
+// Client sends requests to one store. It is safe for concurrent use.
+type Client struct {
+	endpoint    *url.URL
+	region      string
+	addressing  Addressing
+	credentials Provider
+	transport   http.RoundTripper
+	now         func() time.Time
+}
+
+// New checks c and returns a Client. It does not connect.
+func New(c Config) (*Client, error) {
+	if err := checkEndpoint(c.Endpoint, c.Insecure); err != nil {
+		return nil, err
+	}
+	if c.Addressing == VirtualHost && net.ParseIP(c.Endpoint.Hostname()) != nil {
+		return nil, errors.New("endpoint is an address: virtual-host addressing needs a host name")
+	}
+	if c.Region == "" {
+		return nil, errors.New("region is missing")
+	}
+	client := &Client{
+		endpoint: &url.URL{Scheme: c.Endpoint.Scheme, Host: c.Endpoint.Host}, region: c.Region, addressing: c.Addressing,
+		credentials: c.Credentials, transport: c.Transport, now: c.Now,
+	}
+	if client.transport == nil {
+		client.transport = NewTransport()
+	}
+	if client.now == nil {
+		client.now = time.Now
+	}
+	return client, nil
+}
+
+// IsAWS reports whether the store is AWS's own.
+func (c *Client) IsAWS() bool { return isAWS(c.endpoint.Hostname()) }
+
+// Name is the store's host, and port if there is one, for records and metrics.
+func (c *Client) Name() string { return c.endpoint.Host }
+
+// Call is one request to the store.
+type Call struct {
+	Method      string
+	Bucket, Key string   // decoded; Key is encoded as AWS does
+	Query       s3.Query // decoded; sent in this order, every pair with "="
+	// Header is copied, not changed. Headers of one hop, of the signature and
+	// of the connection are dropped from the copy.
+	Header http.Header
+	// Body is read to its end, and not after Do has returned; Do does not
+	// close it. Length is its exact length in bytes, 0 with or without a Body.
+	Body   io.Reader
+	Length int64
+	// PayloadHash is the value of x-amz-content-sha256: 64 hex digits,
+	// UNSIGNED-PAYLOAD, or STREAMING-UNSIGNED-PAYLOAD-TRAILER, for which
+	// Header has the content-encoding, decoded length and trailer announced.
+	PayloadHash string
+	// Replay returns the body anew from its start, and allows the request to
+	// be sent again when a kept connection turns out to be dead. nil: a request
+	// with a body, and any POST, is sent once.
+	Replay func() (io.Reader, error)
+	// Interrupt makes a Read of Body that waits return soon; nil if that
+	// cannot be done. It is called when Do has its answer while the transport
+	// still waits for Body, and Do waits for that Read.
+	Interrupt func()
+	// As signs the call in somebody else's name; nil: the client's provider.
+	As *Credentials
+}
+
+// Unavailable says that the store could not be reached or did not answer in
+// HTTP: name resolution, connection, TLS, time-out, a reply cut short. For a
+// request that was sent it is not known whether the store carried it out.
+type Unavailable struct{ Err error }
+
+// Error describes the failure; it holds no URL and no header.
+func (u *Unavailable) Error() string { return "store unavailable: " + u.Err.Error() }
+
+// Unwrap returns the failure.
+func (u *Unavailable) Unwrap() error { return u.Err }
+
+// Do signs and sends one call. Whatever status the store answers is a response;
+// redirects are not followed. The caller closes Response.Body. Response.Request
+// is nil, since it would carry credentials.
+//
+// Errors: that of Body, wrapped, if it failed or had another length, also when
+// the store had answered already; that of ctx; an [*Unavailable]; anything else
+// is a call that could not be made. On every error the store has not got a
+// complete request, or it is unknown whether it has.
+func (c *Client) Do(ctx context.Context, call Call) (*http.Response, error) {
+	body, err := newOutgoing(&call)
+	if err != nil {
+		return nil, err
+	}
+	req, err := c.request(ctx, &call, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.transport.RoundTrip(req) //nolint:bodyclose // the caller closes it
+	if err == nil {
+		err = body.settle(resp)
+	}
+	if failed := body.stop(); failed != nil {
+		err = failed
+	} else if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("calling the store: %w", context.Cause(ctx))
+	} else if err != nil {
+		err = &Unavailable{err}
+	}
+	if err != nil {
+		if resp != nil {
+			_ = resp.Body.Close()
+		}
+		return nil, err
+	}
+	resp.Request = nil
+	return resp, nil
+}
+
+// request builds and signs the HTTP request of a call.
+func (c *Client) request(ctx context.Context, call *Call, body *outgoing) (*http.Request, error) {
+	credentials, err := c.credentialsFor(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	u, err := c.locate(call)
+	if err != nil {
+		return nil, err
+	}
+	req := (&http.Request{
+		Method: call.Method, URL: u, Host: u.Host, Header: headerFor(call),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		ContentLength: call.Length, Body: http.NoBody,
+	}).WithContext(ctx)
+	body.attach(req)
+	sigv4.Signer{
+		AccessKey: credentials.AccessKey, Secret: credentials.Secret.Reveal(),
+		SessionToken: credentials.SessionToken, Region: c.region,
+	}.Sign(req, call.PayloadHash, c.now())
+	return req, nil
+}
+
+func (c *Client) credentialsFor(ctx context.Context, call *Call) (Credentials, error) {
+	if call.As != nil {
+		return *call.As, nil
+	}
+	if c.credentials == nil {
+		return Credentials{}, ErrNoCredentials
+	}
+	return c.credentials.Retrieve(ctx)
+}

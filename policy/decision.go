@@ -1,0 +1,40 @@
+package policy
+
+// DecisionSchema is the identifier of the decision document.
+const DecisionSchema = "sealgate.decision/v1"
+
+// Decision is the answer for one request. Its slices and maps belong to the caller.
+type Decision struct {
+	Allow      bool       `json:"allow"`
+	Findings   []Finding  `json:"findings"` // why it was denied; empty when allowed
+	Encryption Encryption `json:"encryption"`
+	OnRead     string     `json:"on_read"` // decrypt, pass-through or reject
+	Revision   string     `json:"revision"`
+}
+
+// Finding is one reason for a denial.
+type Finding struct {
+	ID      string `json:"id"`  // AAA-000
+	Message string `json:"msg"` // for the operator
+	Path    string `json:"path"`
+}
+
+// Encryption is how a write must be encrypted. Mode is Unchanged for operations
+// that write nothing and on denials for which no rule requires a mode.
+type Encryption struct {
+	Mode    Mode   `json:"mode"`
+	KeyID   string `json:"key_id"` // "" = the store's default key
+	Keyring string `json:"keyring"`
+	// Context holds the entries the encryption context must have; never nil.
+	Context     map[string]string `json:"context"`
+	BucketKey   *bool             `json:"bucket_key"`   // nil = not said
+	AllowedKeys []string          `json:"allowed_keys"` // keys a client may name
+	OnConflict  string            `json:"on_conflict"`  // one of the posture.OnConflict constants
+}
+
+// Rule identifiers the engine itself raises; no site rule can switch them off.
+const (
+	FindingConflict = "ENC-000" // requirements of equal strength disagree
+	FindingFloor    = "ENC-001" // nothing says how to encrypt, or weaker than the posture
+	FindingNoGrant  = "GRT-000" // an action without a grant
+)

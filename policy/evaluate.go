@@ -1,0 +1,90 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
+	oparego "github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// evaluate runs the prepared query once. Every way of having no answer is a *Fault.
+func evaluate(ctx context.Context, query oparego.PreparedEvalQuery, input ast.Value, timeout time.Duration) (result ast.Value, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			result, err = nil, faultf(FaultPanic, "evaluation panicked: %v", p)
+		}
+	}()
+	// A timer and a callback on the context cost less than a goroutine for each
+	// evaluation, which is what OPA would start for a context of its own.
+	stop := topdown.NewCancel()
+	timer := time.AfterFunc(timeout, stop.Cancel)
+	defer timer.Stop()
+	defer context.AfterFunc(ctx, stop.Cancel)()
+
+	var failures []topdown.Error
+	set, err := query.Eval(ctx,
+		oparego.EvalParsedInput(input),
+		oparego.EvalMetrics(metrics.NoOp()),
+		oparego.EvalExternalCancel(stop),
+		oparego.EvalBuiltinErrorList(&failures),
+	)
+	// A short evaluation can finish although it was cancelled, and one that was
+	// cancelled inside a built-in can report that as a failure of the built-in.
+	if stop.Cancelled() || ctx.Err() != nil {
+		return nil, timedOut(ctx, timeout)
+	}
+	if err != nil {
+		return nil, evaluationFault(ctx, err, timeout)
+	}
+	if len(failures) > 0 {
+		return nil, builtinFault(failures)
+	}
+	if len(set) == 0 {
+		return nil, faultf(FaultUndefined, "%s is undefined", entrypoint)
+	}
+	if len(set) > 1 || len(set[0].Expressions) != 1 {
+		return nil, faultf(FaultDecision, "%s has more than one value", entrypoint)
+	}
+	value, ok := set[0].Expressions[0].Value.(ast.Value)
+	if !ok {
+		return nil, faultf(FaultDecision, "%s is a %T", entrypoint, set[0].Expressions[0].Value)
+	}
+	return value, nil
+}
+
+func timedOut(ctx context.Context, timeout time.Duration) *Fault {
+	if cause := context.Cause(ctx); cause != nil {
+		return faultf(FaultTimeout, "evaluation was given up: %w", cause)
+	}
+	return faultf(FaultTimeout, "evaluation took longer than %v: %w", timeout, context.DeadlineExceeded)
+}
+
+func evaluationFault(ctx context.Context, err error, timeout time.Duration) *Fault {
+	if topdown.IsCancel(err) {
+		return timedOut(ctx, timeout)
+	}
+	var e *topdown.Error
+	if errors.As(err, &e) && e.Code == topdown.ConflictErr {
+		return fault(FaultConflict, err)
+	}
+	return fault(FaultBuiltin, err)
+}
+
+// builtinFault shows the first failures; their number is not bounded by anything.
+func builtinFault(failures []topdown.Error) *Fault {
+	const shown = 3
+	errs := make([]error, 0, shown+1)
+	for i := range failures {
+		if i == shown {
+			errs = append(errs, fmt.Errorf("and %d more", len(failures)-shown))
+			break
+		}
+		errs = append(errs, &failures[i])
+	}
+	return fault(FaultBuiltin, errors.Join(errs...))
+}

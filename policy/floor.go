@@ -1,0 +1,73 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+)
+
+// The floors hold whatever Rego says. They are here, not in the library, because a
+// mistake in Rego tends to make a rule silently not apply.
+
+// enforce applies the floors to a decoded decision. The input is complete.
+func (in *Input) enforce(d *Decision) error {
+	mode := d.Encryption.Mode
+	switch {
+	case in.Request.Class != ClassWrite && mode != Unchanged:
+		return faultf(FaultDecision, "encryption.mode: %q for an operation that writes nothing", mode)
+	case in.Request.Class == ClassWrite && d.Allow && mode.Rank() < 0:
+		return faultf(FaultDecision, "encryption.mode: %q for an operation that writes", mode)
+	case !d.Allow && len(d.Findings) == 0:
+		return faultf(FaultDecision, "denied without a finding")
+	}
+	if in.Request.Class == ClassWrite {
+		in.floor(d)
+	}
+	for _, action := range in.Grants.Missing {
+		d.deny(Finding{ID: FindingNoGrant, Message: "no grant allows " + action, Path: "grants.missing"})
+	}
+	if len(d.Findings) > 0 {
+		d.Allow = false
+	}
+	return nil
+}
+
+// floor denies a write that would be weaker than its posture.
+func (in *Input) floor(d *Decision) {
+	e := &d.Encryption
+	switch {
+	case e.Mode.Rank() < 0:
+		d.deny(Finding{ID: FindingFloor, Message: "nothing says how objects here must be encrypted", Path: "posture.id"})
+	case e.Mode.Rank() < in.Posture.Rank:
+		d.deny(Finding{
+			ID:      FindingFloor,
+			Message: fmt.Sprintf("the posture requires %s, the policy decided %s", in.Posture.Mode, e.Mode),
+			Path:    "posture.mode",
+		})
+	case e.Mode.KMS() && e.KeyID == "" && (in.Posture.Rank < 0 || in.Posture.KeyID != ""):
+		// Leaving the key to the store is for the posture to say.
+		d.deny(Finding{ID: FindingFloor, Message: "the policy decided a KMS mode without a key", Path: "posture.key_id"})
+	}
+}
+
+// deny adds a finding unless the policy already gave one of that id.
+func (d *Decision) deny(f Finding) {
+	d.Allow = false
+	same := func(g Finding) bool { return g.ID == f.ID && (f.ID != FindingNoGrant || g.Message == f.Message) }
+	if !slices.ContainsFunc(d.Findings, same) {
+		d.Findings = append(d.Findings, f)
+	}
+}
+
+var classes = []string{ClassRead, ClassWrite, ClassDelete, ClassList, ClassObjectConfig, ClassBucketConfig, ClassAdmin}
+
+// check refuses an input the floors could not judge, above all one whose class is
+// not one of ours: every rule about writes would let it pass.
+func (in *Input) check() error {
+	if !slices.Contains(classes, in.Request.Class) {
+		return faultf(FaultDecision, "input: unknown operation class %q", in.Request.Class)
+	}
+	if len(in.Resource.Key) > maxKey || len(in.CopySource.Resource.Key) > maxKey {
+		return faultf(FaultDecision, "input: a key longer than %d bytes", maxKey)
+	}
+	return nil
+}

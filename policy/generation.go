@@ -1,0 +1,201 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	oparego "github.com/open-policy-agent/opa/v1/rego"
+
+	"github.com/sealgate/sealgate/policy/posture"
+)
+
+// Generation is one policy as a whole: library, site rules and posture of one
+// moment. It does not change and is safe for concurrent use. A request should keep
+// the Generation it began with. A nil Generation has nothing loaded: Decide gives
+// the fault EVL-007 and Granted says no.
+type Generation struct {
+	query    oparego.PreparedEvalQuery
+	posture  *posture.Posture
+	rules    map[*posture.Rule]ruleFacts
+	revision string
+	loadedAt time.Time
+	files    int
+	timeout  time.Duration
+	now      func() time.Time
+}
+
+// ruleFacts is a posture rule in the forms the input needs.
+type ruleFacts struct {
+	facts Posture
+	term  *ast.Term
+}
+
+// Revision identifies the content of the policy; "" when nothing is loaded.
+func (g *Generation) Revision() string {
+	if g == nil {
+		return ""
+	}
+	return g.revision
+}
+
+// Granted reports whether a grant could allow the identity one of the actions on the
+// bucket or on something in it. It is cheap and meant for the time before a document
+// body is read; it is no decision. It never says no where Decide would find a grant.
+func (g *Generation) Granted(id Identity, actions []string, bucket string) bool {
+	return g != nil && g.posture.Granted(id.grants(), actions, bucket)
+}
+
+// Decide answers one request. It fills in.Posture, in.Grants and the derived fields
+// of in, which the caller must not use elsewhere meanwhile. A denial has Allow false
+// and findings; the error is always a *Fault and the Decision then the zero value.
+// The context bounds the evaluation further than the engine's time-out does.
+func (g *Generation) Decide(ctx context.Context, in *Input) (Decision, error) {
+	if g == nil {
+		return Decision{}, fault(FaultNotLoaded, errNotLoaded)
+	}
+	if err := in.check(); err != nil {
+		return Decision{}, err
+	}
+	value := g.complete(in)
+	result, err := evaluate(ctx, g.query, value, g.timeout)
+	if err != nil {
+		return Decision{}, err
+	}
+	d, err := decode(result)
+	if err != nil {
+		return Decision{}, err
+	}
+	if err := in.enforce(&d); err != nil {
+		return Decision{}, err
+	}
+	d.Revision = g.revision
+	return d, nil
+}
+
+// complete fills what the caller does not know and converts the input.
+func (g *Generation) complete(in *Input) ast.Value {
+	rule, ok := g.rules[g.posture.Resolve(in.Resource.Bucket, in.Resource.Key)]
+	if !ok {
+		rule.term = uncovered
+	}
+	in.Posture = rule.facts
+	in.Gateway.Revision = g.revision
+	in.complete(g.now)
+	in.Grants = g.grants(in)
+	return in.value(rule.term)
+}
+
+// grants judges the actions on the resource and, for copies, those on the source.
+func (g *Generation) grants(in *Input) Grants {
+	id := in.Identity.grants()
+	ids, missing := g.posture.Missing(id, in.Request.Actions, in.Resource.Bucket, in.Resource.Key)
+	if in.CopySource.Present || len(in.Request.SourceActions) > 0 {
+		actions := []string(in.Request.SourceActions)
+		if len(actions) == 0 {
+			actions = []string{""} // a source nobody says how to read is not granted
+		}
+		source := in.CopySource.Resource
+		more, lacking := g.posture.Missing(id, actions, source.Bucket, source.Key)
+		ids, missing = append(ids, more...), append(missing, lacking...)
+	}
+	return Grants{IDs: distinct(ids), Missing: distinct(missing)}
+}
+
+func (id Identity) grants() posture.Identity {
+	return posture.Identity{
+		Anonymous: id.AuthMethod == "" || id.AuthMethod == AuthAnonymous,
+		Verified:  id.Verified,
+		Principal: id.Principal,
+		Groups:    id.Groups,
+	}
+}
+
+// distinct removes repetitions from a short list, keeping the order.
+func distinct(list []string) []string {
+	out := list[:0]
+	for i, v := range list {
+		if !slices.Contains(list[:i], v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// build makes and probes a generation.
+func build(ctx context.Context, o Options, s sources) (*Generation, error) {
+	p, err := posture.Parse(s.posture.data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.posture.name, err)
+	}
+	query, err := compile(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("loading the policy: %w", err)
+	}
+	g := &Generation{
+		query:    query,
+		posture:  p,
+		rules:    map[*posture.Rule]ruleFacts{},
+		revision: s.revision(),
+		loadedAt: o.Now(),
+		files:    s.files(),
+		timeout:  o.Timeout,
+		now:      o.Now,
+	}
+	for r := range p.Rules() {
+		facts := factsOf(r)
+		g.rules[r] = ruleFacts{facts: facts, term: facts.term()}
+	}
+	if err := g.probe(ctx); err != nil {
+		return nil, fmt.Errorf("probing the policy: %w", err)
+	}
+	return g, nil
+}
+
+func factsOf(r *posture.Rule) Posture {
+	p := Posture{
+		ID:          r.ID,
+		BucketGlob:  r.BucketGlob,
+		Prefix:      r.Prefix,
+		Mode:        r.Mode,
+		KeyID:       r.KeyID,
+		AllowedKeys: r.AllowedKeys,
+		Keyring:     r.Keyring,
+		Context:     r.Context,
+		BucketKey:   BucketKeyOf(r.BucketKey),
+		OnConflict:  r.OnConflict,
+		OnRead:      r.OnRead,
+	}
+	p.complete()
+	return p
+}
+
+// probeTimeout is generous: the first evaluation of a generation is a cold one, and
+// loading happens beside traffic.
+const probeTimeout = 2 * time.Second
+
+// probe asks the policy about requests nothing is known of, one of each class. Rego
+// alone must deny every one: an answer that depends on the floors, a fault, or an
+// entrypoint that does not exist keeps a policy from being loaded.
+func (g *Generation) probe(ctx context.Context) error {
+	for _, class := range classes {
+		in := &Input{Request: Request{Class: class}}
+		result, err := evaluate(ctx, g.query, g.complete(in), probeTimeout)
+		if err != nil {
+			return fmt.Errorf("an empty %s request: %w", class, err)
+		}
+		d, err := decode(result)
+		if err != nil {
+			return fmt.Errorf("an empty %s request: %w", class, err)
+		}
+		if d.Allow {
+			return fmt.Errorf("an empty %s request is allowed", class)
+		}
+		if err := in.enforce(&d); err != nil {
+			return fmt.Errorf("an empty %s request: %w", class, err)
+		}
+	}
+	return nil
+}

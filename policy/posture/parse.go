@@ -1,0 +1,205 @@
+package posture
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	yaml "go.yaml.in/yaml/v3"
+)
+
+// MaxSize is the largest posture.yaml that is read, in bytes.
+const MaxSize = 8 << 20
+
+type fileYAML struct {
+	Version int                            `yaml:"version"`
+	Buckets map[string]map[string]ruleYAML `yaml:"buckets"`
+	Grants  []grantYAML                    `yaml:"grants"`
+}
+
+type ruleYAML struct {
+	Mode        Mode              `yaml:"mode"`
+	KeyID       string            `yaml:"key_id"`
+	AllowedKeys []string          `yaml:"allowed_keys"`
+	Keyring     string            `yaml:"keyring"`
+	Context     map[string]string `yaml:"context"`
+	BucketKey   *bool             `yaml:"bucket_key"`
+	OnConflict  string            `yaml:"on_conflict"`
+	OnRead      string            `yaml:"on_read"`
+	Sealed      string            `yaml:"sealed"`
+}
+
+type grantYAML struct {
+	ID         string   `yaml:"id"`
+	Principals []string `yaml:"principals"`
+	Groups     []string `yaml:"groups"`
+	Actions    []string `yaml:"actions"`
+	Resources  []string `yaml:"resources"`
+}
+
+// Parse reads the text of a posture.yaml. The error names every entry that is
+// wrong, not only the first.
+func Parse(data []byte) (*Posture, error) {
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("larger than %d bytes", MaxSize)
+	}
+	if err := strict(data); err != nil {
+		return nil, err
+	}
+	var file fileYAML
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&file); err != nil {
+		return nil, err
+	}
+	if err := file.validate(); err != nil {
+		return nil, err
+	}
+	p := &Posture{exact: map[string]*bucket{}}
+	for name, prefixes := range file.Buckets {
+		b := newBucket(name, prefixes)
+		if isGlob(name) {
+			p.globs = append(p.globs, b)
+		} else {
+			p.exact[name] = b
+		}
+	}
+	slices.SortFunc(p.globs, func(a, b *bucket) int {
+		return cmp.Or(cmp.Compare(b.glob.literal(), a.glob.literal()), cmp.Compare(a.glob.text, b.glob.text))
+	})
+	if err := p.ties(); err != nil {
+		return nil, err
+	}
+	p.grants = newGrants(file.Grants)
+	return p, nil
+}
+
+// strict refuses what the decoder would take silently: nulls (which become empty
+// strings), keys that differ only in their YAML type, anchors, further documents.
+func strict(data []byte) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document yaml.Node
+	if err := decoder.Decode(&document); err != nil {
+		if errors.Is(err, io.EOF) {
+			return errors.New("the file is empty")
+		}
+		return err
+	}
+	if err := strictNode(&document); err != nil {
+		return err
+	}
+	var more yaml.Node
+	switch err := decoder.Decode(&more); {
+	case err == nil:
+		return fmt.Errorf("line %d: a second document", more.Line)
+	case !errors.Is(err, io.EOF):
+		return err
+	}
+	return nil
+}
+
+func strictNode(n *yaml.Node) error {
+	if n.Kind == yaml.AliasNode || n.Anchor != "" {
+		return fmt.Errorf("line %d: anchors and aliases are not allowed", n.Line)
+	}
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+		return fmt.Errorf("line %d: an empty value; leave the field out or write \"\"", n.Line)
+	}
+	if n.Kind == yaml.MappingNode {
+		seen := make(map[string]bool, len(n.Content)/2)
+		for i := 0; i < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if key.ShortTag() == "!!merge" {
+				return fmt.Errorf("line %d: merge keys are not allowed", key.Line)
+			}
+			if seen[key.Value] {
+				return fmt.Errorf("line %d: %q is given twice", key.Line, key.Value)
+			}
+			seen[key.Value] = true
+		}
+	}
+	for _, child := range n.Content {
+		if err := strictNode(child); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newBucket(name string, prefixes map[string]ruleYAML) *bucket {
+	b := &bucket{glob: newGlob(name), rules: make(map[string]*Rule, len(prefixes))}
+	for prefix, y := range prefixes {
+		b.rules[prefix] = y.rule(name, prefix)
+		b.lengths = append(b.lengths, len(prefix))
+	}
+	slices.SortFunc(b.lengths, func(x, y int) int { return y - x })
+	b.lengths = slices.Compact(b.lengths)
+	return b
+}
+
+func (y ruleYAML) rule(name, prefix string) *Rule {
+	r := &Rule{
+		ID:          name + "/" + prefix,
+		BucketGlob:  name,
+		Prefix:      prefix,
+		Mode:        y.Mode,
+		KeyID:       y.KeyID,
+		AllowedKeys: y.AllowedKeys,
+		Keyring:     y.Keyring,
+		Context:     y.Context,
+		BucketKey:   y.BucketKey,
+		OnConflict:  cmp.Or(y.OnConflict, OnConflictReject),
+		OnRead:      cmp.Or(y.OnRead, OnReadDecrypt),
+		Sealed:      cmp.Or(y.Sealed, SealedMixed),
+	}
+	if r.KeyID != "" && !slices.Contains(r.AllowedKeys, r.KeyID) {
+		r.AllowedKeys = append([]string{r.KeyID}, r.AllowedKeys...)
+	}
+	return r
+}
+
+// ties refuses two patterns of which neither is more specific for some bucket.
+func (p *Posture) ties() error {
+	var errs []error
+	for i, a := range p.globs {
+		for _, b := range p.globs[i+1:] {
+			if a.glob.literal() != b.glob.literal() {
+				break
+			}
+			if overlap(a.glob, b.glob) {
+				errs = append(errs, fmt.Errorf("buckets: %q and %q are equally specific and can match the same bucket", a.glob.text, b.glob.text))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func newGrants(list []grantYAML) grants {
+	g := grants{principal: map[string][]*grant{}, group: map[string][]*grant{}}
+	for _, y := range list {
+		x := &grant{id: y.ID}
+		for _, action := range y.Actions {
+			x.actions = append(x.actions, newGlob(action))
+		}
+		for _, resource := range y.Resources {
+			x.resources = append(x.resources, newGlob(resource))
+		}
+		for _, name := range y.Principals {
+			switch name {
+			case everyVerified:
+				g.verified = append(g.verified, x)
+			case anonymous:
+				g.anonymous = append(g.anonymous, x)
+			default:
+				g.principal[name] = append(g.principal[name], x)
+			}
+		}
+		for _, name := range y.Groups {
+			g.group[name] = append(g.group[name], x)
+		}
+	}
+	return g
+}

@@ -1,0 +1,30 @@
+# METADATA
+# title: Access control lists
+package sealgate.rules.acl
+
+# METADATA
+# title: Nothing is made public
+# description: >-
+#   A canned ACL, a grant header or an ACL document that opens an object or a bucket
+#   to everyone, or to every AWS account, goes round the gateway: readers would fetch
+#   from the store directly.
+# related_resources:
+#   - ref: https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html
+# custom:
+#   id: ACL-001
+#   severity: high
+deny contains {
+	"id": "ACL-001",
+	"msg": "the access control list makes this public",
+	"path": "request.acl",
+} if {
+	input.request.acl.public
+}
+
+deny contains {
+	"id": "ACL-001",
+	"msg": "the access control list makes this public",
+	"path": "request.acl",
+} if {
+	input.request.acl.canned in {"public-read", "public-read-write", "authenticated-read"}
+}

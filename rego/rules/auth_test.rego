@@ -1,0 +1,40 @@
+package sealgate.rules.auth_test
+
+import data.sealgate.lib.testing
+import data.sealgate.rules.auth
+
+anonymous := {"identity": {"auth_method": "anonymous", "verified": false, "access_key": "", "principal": ""}}
+
+findings(request) := found if {
+	found := testing.ids(auth.deny) with input as request
+}
+
+test_verified_write_passes if findings(testing.base) == set()
+
+test_verified_read_passes if findings(testing.get) == set()
+
+test_unverified_signature_is_denied if {
+	findings(testing.with_fields({"identity": {"verified": false}})) == {"AUT-001"}
+}
+
+test_unverified_read_is_denied if {
+	findings(object.union(testing.get, {"identity": {"verified": false, "auth_method": "sigv4-presigned"}})) == {"AUT-001"}
+}
+
+test_anonymous_write_is_denied if findings(testing.with_fields(anonymous)) == {"AUT-002"}
+
+test_anonymous_read_passes if findings(object.union(testing.get, anonymous)) == set()
+
+test_anonymous_listing_passes if {
+	listing := object.union(testing.get, {"request": {"operation": "ListObjectsV2", "class": "list"}})
+	findings(object.union(listing, anonymous)) == set()
+}
+
+test_anonymous_changes_are_denied[class] if {
+	some class in ["delete", "object-config", "bucket-config", "admin"]
+	findings(object.union(testing.with_fields({"request": {"class": class}}), anonymous)) == {"AUT-002"}
+}
+
+test_anonymous_read_that_changes_something_is_denied if {
+	findings(object.union(object.union(testing.get, {"request": {"read_only": false}}), anonymous)) == {"AUT-002"}
+}

@@ -1,0 +1,102 @@
+package sealgate.rules.bucket_test
+
+import data.sealgate.lib.testing
+import data.sealgate.rules.bucket
+
+findings(posture, changes) := found if {
+	found := testing.ids(bucket.deny) with input as object.union(testing.with_fields({"posture": posture}), changes)
+}
+
+deletes := {"request": {"operation": "DeleteBucketEncryption", "class": "bucket-config"}}
+
+test_delete_is_denied[mode] if {
+	some mode in ["sse-s3", "sse-c", "sse-kms", "dsse-kms", "cse"]
+	findings(testing.posture(mode), deletes) == {"BKT-001"}
+}
+
+test_delete_passes_where_nothing_is_required if {
+	findings(testing.posture("none"), deletes) == set()
+	findings(testing.uncovered, deletes) == set()
+}
+
+test_other_operations_pass if findings(testing.posture("sse-kms"), {}) == set()
+
+default_encryption(mode, asked) := findings(
+	testing.posture(mode),
+	testing.document("PutBucketEncryption", [testing.setting(asked, "")]),
+)
+
+test_default_as_strong_passes if default_encryption("sse-kms", "sse-kms") == set()
+
+test_stronger_default_passes if default_encryption("sse-s3", "dsse-kms") == set()
+
+test_weaker_default_is_denied if default_encryption("sse-kms", "sse-s3") == {"BKT-002"}
+
+test_unknown_default_is_denied if default_encryption("sse-s3", "unknown") == {"BKT-002"}
+
+test_one_weak_rule_among_others_is_denied if {
+	rules := [testing.setting("dsse-kms", ""), testing.setting("sse-s3", "")]
+	findings(testing.posture("sse-kms"), testing.document("PutBucketEncryption", rules)) == {"BKT-002"}
+}
+
+test_default_that_cannot_be_expressed_needs_sse_s3 if {
+	default_encryption("cse", "sse-s3") == set()
+	default_encryption("sse-c", "sse-s3") == set()
+	default_encryption("cse", "none") == {"BKT-002"}
+}
+
+blocking(posture, types) := findings(posture, {
+	"request": {"operation": "PutBucketEncryption", "class": "bucket-config"},
+	"document": {"present": true, "blocked": types},
+})
+
+test_unblocking_sse_c_is_denied if blocking(testing.posture("sse-kms"), ["NONE"]) == {"BKT-002"}
+
+test_unblocking_sse_c_on_an_uncovered_bucket_is_denied if blocking(testing.uncovered, ["NONE"]) == {"BKT-002"}
+
+test_blocking_sse_c_passes if blocking(testing.posture("sse-kms"), ["SSE-C"]) == set()
+
+test_unblocking_sse_c_passes_where_it_is_required if blocking(testing.posture("sse-c"), ["NONE"]) == set()
+
+test_unblocking_sse_c_passes_where_clients_may_choose if {
+	keeping := {"on_conflict": "keep-if-stronger"}
+	blocking(object.union(testing.posture("sse-s3"), keeping), ["NONE"]) == set()
+	blocking(object.union(testing.posture("sse-kms"), keeping), ["NONE"]) == {"BKT-002"}
+}
+
+replication(mode, settings) := findings(testing.posture(mode), testing.document("PutBucketReplication", settings))
+
+test_replicas_as_strong_pass if replication("sse-kms", [testing.setting("sse-kms", "")]) == set()
+
+test_weaker_replicas_are_denied if replication("sse-kms", [testing.setting("sse-s3", "")]) == {"BKT-005"}
+
+test_replicas_need_no_more_than_the_document_can_say if {
+	replication("dsse-kms", [testing.setting("sse-kms", "")]) == set()
+}
+
+test_replicas_without_a_setting_pass if replication("sse-kms", []) == set()
+
+inventory(mode, settings) := findings(testing.posture(mode), object.union(
+	testing.document("PutBucketInventoryConfiguration", settings),
+	{"document": {"destinations": ["reports"]}},
+))
+
+test_weak_reports_are_denied if inventory("sse-kms", [testing.setting("sse-s3", "")]) == {"BKT-006"}
+
+test_reports_as_strong_pass if inventory("sse-kms", [testing.setting("sse-kms", "")]) == set()
+
+test_reports_that_do_not_say_are_denied if inventory("sse-kms", []) == {"BKT-006"}
+
+test_reports_that_do_not_say_pass_where_sse_s3_is_enough if inventory("sse-s3", []) == set()
+
+update(mode, asked) := findings(testing.posture(mode), {
+	"request": {"operation": "UpdateObjectEncryption", "class": "write"},
+	"document": {"present": true, "settings": [testing.setting(asked, "")]},
+})
+
+test_reencryption_as_strong_passes if update("sse-kms", "sse-kms") == set()
+
+test_weaker_reencryption_is_denied if {
+	update("dsse-kms", "sse-kms") == {"BKT-006"}
+	update("cse", "sse-kms") == {"BKT-006"}
+}
