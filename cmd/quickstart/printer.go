@@ -146,6 +146,8 @@ func (p *printer) opening(o options, w *workspace, up *stack) {
 	}
 	p.table([]fact{gateway, store, files})
 	p.line()
+	p.line("What policy decided and the store was sent is read from the gateway's decision records.")
+	p.line()
 }
 
 // invitation says how to go on with one's own client.

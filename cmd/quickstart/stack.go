@@ -32,10 +32,13 @@ func bringUp(ctx context.Context, o options, w *workspace) (up *stack, err error
 		return up, err
 	}
 	up.endpoint, up.moved = "http://"+address, moved
-
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return up, err
+	}
 	env := []string{
 		envCaddyfile + "=" + w.path(caddyfileName),
-		"LISTEN=" + address,
+		"LISTEN_HOST=" + host, "LISTEN_PORT=" + port,
 		"S3_REGION=" + o.region,
 		"CLIENTS_FILE=" + w.path(clientsName),
 		"POSTURE_FILE=" + w.path(postureName),

@@ -21,6 +21,10 @@ const (
 	envStoreSecretKey = "QUICKSTART_STORE_SECRET_KEY"
 )
 
+// maxCopy is the size of the largest object one CopyObject request copies, in bytes
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
+const maxCopy = 5 << 30
+
 // serveStore runs versitygw over the folder in the environment. It has a process of
 // its own because the backend changes the working directory and only one instance
 // can run in a process.
@@ -29,7 +33,7 @@ func serveStore(ctx context.Context, ready func()) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	backend, err := posix.New(objects, attributes, posix.PosixOpts{})
+	backend, err := posix.New(objects, attributes, posix.PosixOpts{CopyObjectThreshold: maxCopy})
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}

@@ -114,7 +114,7 @@ func (t *tour) upload(ctx context.Context) (section, error) {
 	}
 	s := section{
 		title:   "An upload that says nothing about encryption",
-		request: t.request("PUT", plainKey),
+		request: fmt.Sprintf("%s, %d bytes, no encryption header", t.request("PUT", plainKey), len(content)),
 		facts:   t.written(r, sseS3),
 	}
 	if t.embedded {
@@ -133,7 +133,7 @@ func (t *tour) uploadElsewhere(ctx context.Context) (section, error) {
 	}
 	return section{
 		title:   "The same under payments/, which has a key of its own",
-		request: t.request("PUT", kmsKey),
+		request: t.request("PUT", kmsKey) + ", no encryption header",
 		facts:   t.written(r, sseKMS),
 	}, nil
 }
@@ -206,7 +206,7 @@ func (t *tour) wrongKey(ctx context.Context) (section, error) {
 	key := kmsKey
 	return t.refused(ctx, section{
 		title:   "An upload under a key that is not allowed",
-		request: t.request("PUT", kmsKey),
+		request: t.request("PUT", kmsKey) + ", naming another key",
 	}, denial{asked: "sse-kms, alias/somebody-else", rule: "KEY-001"}, &s3.PutObjectInput{
 		Key: &key, ServerSideEncryption: types.ServerSideEncryptionAwsKms, SSEKMSKeyId: aws.String("alias/somebody-else"),
 	})

@@ -179,8 +179,9 @@ func (b *bed) do(r *http.Request) answer {
 
 // s3Error is what a client makes of an error document.
 type s3Error struct {
-	Code, Message, RequestID string
-	RuleID                   []string `xml:"RuleId"`
+	Code, Message string
+	RequestID     string   `xml:"RequestId"`
+	RuleID        []string `xml:"RuleId"`
 }
 
 func (a answer) err(t *testing.T) s3Error {

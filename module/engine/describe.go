@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -75,7 +76,7 @@ func (x *exchange) presign() policy.Presign {
 }
 
 func (x *exchange) transport() policy.Transport {
-	t := policy.Transport{SourceIP: x.rec.Client.IP}
+	t := policy.Transport{SourceIP: x.rec.Client.IP, Loopback: fromThisMachine(x.r)}
 	if i := strings.IndexByte(t.SourceIP, '%'); i >= 0 {
 		t.SourceIP = t.SourceIP[:i]
 	}
@@ -83,6 +84,16 @@ func (x *exchange) transport() policy.Transport {
 		t.TLS, t.TLSVersion, t.SNI = true, tlsName(s.Version), s.ServerName
 	}
 	return t
+}
+
+// fromThisMachine looks at the connection itself: its peer is a loopback
+// address or a unix socket.
+func fromThisMachine(r *http.Request) bool {
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && local.Network() == "unix" {
+		return true
+	}
+	ip := net.ParseIP(peerAddress(r))
+	return ip != nil && ip.IsLoopback()
 }
 
 // describeDocument adds what an XML body says about encryption.

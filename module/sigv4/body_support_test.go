@@ -22,6 +22,7 @@ import (
 	"testing"
 
 	"github.com/minio/crc64nvme"
+	"pgregory.net/rapid"
 
 	"github.com/sealgate/sealgate/module/s3"
 )
@@ -296,23 +297,43 @@ func mustOpen(t testing.TB, p Proof, req *s3.Request, body io.Reader) *Body {
 	return b
 }
 
-// pieces returns data in the given sizes, then one byte at a time.
+// pieces returns data in the given sizes, over and over.
 type pieces struct {
 	data  []byte
 	sizes []int
+	turn  int
 }
 
 func (r *pieces) Read(p []byte) (int, error) {
 	if len(r.data) == 0 {
 		return 0, io.EOF
 	}
-	n := 1
-	if len(r.sizes) > 0 {
-		n, r.sizes = r.sizes[0], r.sizes[1:]
-	}
-	n = copy(p, r.data[:min(n, len(r.data))])
+	n := copy(p, r.data[:min(r.sizes[r.turn%len(r.sizes)], len(r.data))])
+	r.turn++
 	r.data = r.data[n:]
 	return n, nil
+}
+
+// drawSizes draws sizes of reads, among them one that keeps large payloads from
+// taking for ever.
+func drawSizes(t *rapid.T, label string) []int {
+	return append(rapid.SliceOfN(rapid.IntRange(1, blockSize), 0, 20).Draw(t, label), blockSize)
+}
+
+// readInPieces reads r to its end, asking for the given sizes over and over.
+func readInPieces(r io.Reader, sizes []int) ([]byte, error) {
+	var got []byte
+	buf := make([]byte, blockSize)
+	for i := 0; ; i++ {
+		n, err := r.Read(buf[:sizes[i%len(sizes)]])
+		got = append(got, buf[:n]...)
+		if err == io.EOF {
+			return got, nil
+		}
+		if err != nil {
+			return got, err
+		}
+	}
 }
 
 // repeated is an endless supply of one chunk of bytes, for benchmarks.

@@ -501,24 +501,14 @@ func TestBodyProperty(t *testing.T) {
 		if rapid.Bool().Draw(t, "md5") {
 			setTestHeader(req, "Content-Md5", testChecksums["md5"](u.payload))
 		}
-		src := &pieces{data: u.encode().bytes(), sizes: rapid.SliceOfN(rapid.IntRange(1, blockSize), 0, 40).Draw(t, "arrive")}
-		b, err := exampleProof(u.form).Open(req, src)
+		b, err := exampleProof(u.form).Open(req, &pieces{data: u.encode().bytes(), sizes: drawSizes(t, "arrive")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer b.Close()
-		asked := rapid.SliceOfN(rapid.IntRange(1, blockSize), 1, 20).Draw(t, "ask")
-		var got []byte
-		for i := 0; ; i++ {
-			buf := make([]byte, asked[i%len(asked)])
-			n, err := b.Read(buf)
-			got = append(got, buf[:n]...)
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+		got, err := readInPieces(b, drawSizes(t, "ask"))
+		if err != nil {
+			t.Fatal(err)
 		}
 		if !bytes.Equal(got, u.payload) {
 			t.Fatalf("got %d bytes, want the payload of %d", len(got), len(u.payload))

@@ -266,6 +266,7 @@ type chunkChain struct {
 	suffix   string    // date and scope lines of the string to sign
 	previous [signatureSize]byte
 	claimed  [signatureSize]byte
+	digest   [sha256.Size]byte
 	scratch  []byte
 }
 
@@ -315,13 +316,12 @@ func (c *chunkChain) verifyTrailer(name string, t parsedTrailer) error {
 // link completes the string to sign with the hash of what was written, compares
 // its signature with the claimed one and makes it the previous one.
 func (c *chunkChain) link(b, claimed []byte) *s3.Error {
-	var digest [sha256.Size]byte
-	b = hex.AppendEncode(b, c.sum.Sum(digest[:0]))
+	b = hex.AppendEncode(b, c.sum.Sum(c.digest[:0]))
 	c.sum.Reset()
 	c.mac.Reset()
 	c.mac.Write(b)
 	c.scratch = b
-	hex.Encode(c.previous[:], c.mac.Sum(digest[:0]))
+	hex.Encode(c.previous[:], c.mac.Sum(c.digest[:0]))
 	if subtle.ConstantTimeCompare(c.previous[:], claimed) != 1 {
 		return s3.ErrSignatureDoesNotMatch
 	}

@@ -68,21 +68,10 @@ func TestEncodeTrailerProperty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		payload := randomBytes(rapid.IntRange(0, 2*upstreamChunk+100).Draw(t, "size"))
-		r, n := EncodeTrailer(
-			&pieces{data: payload, sizes: append(rapid.SliceOfN(rapid.IntRange(1, upstreamChunk), 0, 10).Draw(t, "arrive"), len(payload), len(payload), len(payload))},
-			crc64Trailer(payload))
-		asked := rapid.SliceOfN(rapid.IntRange(1, upstreamChunk), 1, 10).Draw(t, "ask")
-		var encoded []byte
-		for i := 0; ; i++ {
-			buf := make([]byte, asked[i%len(asked)])
-			m, err := r.Read(buf)
-			encoded = append(encoded, buf[:m]...)
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+		r, n := EncodeTrailer(&pieces{data: payload, sizes: drawSizes(t, "arrive")}, crc64Trailer(payload))
+		encoded, err := readInPieces(r, drawSizes(t, "ask"))
+		if err != nil {
+			t.Fatal(err)
 		}
 		if int64(len(encoded)) != n {
 			t.Fatalf("length %d was announced, %d bytes came", n, len(encoded))

@@ -160,11 +160,14 @@ func (g *guard) Read(p []byte) (int, error) {
 		return 0, errStopped
 	}
 	n, err := g.read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		g.err = err
-		return 0, err
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return n, err
+	case g.stopped.Load():
+		return 0, errStopped // an error of being interrupted, or of no interest
 	}
-	return n, err
+	g.err = err
+	return 0, err
 }
 
 // read gives the next bytes of body; at its end it looks for io.EOF before it

@@ -185,8 +185,6 @@ lists := {list |
 }
 
 # Unlike the encryption, what readers are given may come from any requirement.
-default on_read := "decrypt"
-
 on_read := input.posture.on_read if {
 	count(read_words) == 0
 	top != 99

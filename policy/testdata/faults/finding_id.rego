@@ -1,0 +1,3 @@
+package site.rules.ident
+
+deny contains {"id": "test", "msg": "no"} if input.resource.key == "boom"

@@ -1,0 +1,3 @@
+package site.rules.text
+
+deny contains "no" if input.resource.key == "boom"
