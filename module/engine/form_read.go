@@ -194,8 +194,9 @@ func (f *formFile) open() error {
 	return f.err
 }
 
-// whole reads a file of at most limit bytes with whatever follows it; ok is
-// false, with the bytes read so far, if it is longer: Read goes on behind them.
+// whole reads a file of about limit bytes at most with whatever follows it; ok
+// is false, with the bytes read so far, if it is longer: Read goes on behind
+// them.
 func (f *formFile) whole(limit int) (data []byte, ok bool, err error) {
 	if err := f.open(); err != nil {
 		return nil, false, malformedForm(err)
@@ -203,8 +204,11 @@ func (f *formFile) whole(limit int) (data []byte, ok bool, err error) {
 	buf := bytes.NewBuffer(make([]byte, 0, min(int64(limit)+1, max(f.length, 0)+1)))
 	if _, err := io.CopyN(buf, f.part, int64(limit)+1); err == nil {
 		f.given = int64(buf.Len())
-		if f.given >= f.length {
+		switch {
+		case f.given > f.length:
 			return nil, false, errFormGoesOn
+		case f.given == f.length:
+			return buf.Bytes(), true, f.ends()
 		}
 		return buf.Bytes(), false, nil
 	} else if !errors.Is(err, io.EOF) {

@@ -102,7 +102,7 @@ func TestReadDocumentStreaming(t *testing.T) {
 	t.Parallel()
 	u := upload{form: PayloadUnsignedTrailer, payload: []byte("an annotation"), trailer: "crc32"}
 	req := u.request()
-	req.Op = &s3.Operation{Name: "PutObjectAnnotation"}
+	req.Op = &s3.Operation{Name: "PutObjectAnnotation", Body: s3.BodyObject}
 	got, err := exampleProof(u.form).ReadDocument(req, bytes.NewReader(u.encode().bytes()), 1<<20)
 	if err != nil || !bytes.Equal(got, u.payload) {
 		t.Fatalf("got %q, %v", got, err)

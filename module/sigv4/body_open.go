@@ -84,14 +84,8 @@ func (p Proof) open(req *s3.Request, body io.Reader) (*Body, error) {
 // mayStream refuses aws-chunked framing where S3 does not define it, and signed
 // chunks of somebody who has no key to sign with.
 func (p Proof) mayStream(req *s3.Request) error {
-	var name string
-	if req.Op != nil {
-		name = req.Op.Name
-	}
-	switch name {
-	case "PutObject", "UploadPart", "PutObjectAnnotation":
-	default:
-		return s3.ErrInvalidRequest.WithMessage("This operation does not take a streaming value of x-amz-content-sha256.")
+	if req.Op == nil || req.Op.Body != s3.BodyObject {
+		return s3.ErrInvalidRequest.WithMessage("This operation does not take a streaming value of x-amz-content-sha256; it stores no object data.")
 	}
 	if p.Payload.SignedChunks() && (p.Kind == Anonymous || len(p.key) == 0 || len(p.seed) != signatureSize) {
 		return s3.ErrInvalidRequest.WithMessage("Anonymous requests don't support this x-amz-content-sha256 value. Please use UNSIGNED-PAYLOAD or STREAMING-UNSIGNED-PAYLOAD-TRAILER.")

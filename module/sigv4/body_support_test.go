@@ -336,23 +336,6 @@ func readInPieces(r io.Reader, sizes []int) ([]byte, error) {
 	}
 }
 
-// repeated is an endless supply of one chunk of bytes, for benchmarks.
-type repeated struct {
-	unit []byte
-	at   int
-	left int64
-}
-
-func (r *repeated) Read(p []byte) (int, error) {
-	if r.left == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p[:min(int64(len(p)), r.left)], r.unit[r.at:])
-	r.at = (r.at + n) % len(r.unit)
-	r.left -= int64(n)
-	return n, nil
-}
-
 func sizeName(n int) string {
 	if n >= 1<<20 {
 		return fmt.Sprintf("%dMiB", n>>20)
