@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,15 +15,27 @@ const mainKey = "arn:aws:kms:eu-central-1:111122223333:key/main"
 
 var testTime = time.Date(2026, 11, 23, 8, 9, 10, 11, time.UTC)
 
+// library is the engine without a site, loaded once: loading takes longer than the
+// tests that ask it. Nothing in it changes.
+var library = sync.OnceValues(func() (*Engine, error) {
+	return New(Options{PostureFile: "testdata/posture.yaml", Timeout: time.Minute, Now: func() time.Time { return testTime }})
+})
+
 // newEngine loads the library with the test posture and the given site files.
 func newEngine(t testing.TB, site map[string]string) *Engine {
 	t.Helper()
-	o := Options{PostureFile: "testdata/posture.yaml", Timeout: time.Second, Now: func() time.Time { return testTime }}
-	if site != nil {
-		o.SiteDir = t.TempDir()
-		writeFiles(t, o.SiteDir, site)
+	if site == nil {
+		e, err := library()
+		if err != nil {
+			t.Fatalf("New: %v", err)
+		}
+		return e
 	}
-	e, err := New(o)
+	dir := t.TempDir()
+	writeFiles(t, dir, site)
+	e, err := New(Options{
+		PostureFile: "testdata/posture.yaml", SiteDir: dir, Timeout: time.Minute, Now: func() time.Time { return testTime },
+	})
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}

@@ -63,7 +63,7 @@ func checkSiteRule(pkg []string, rule *ast.Rule) (contributes bool, err error) {
 			return false, fmt.Errorf("%s is not asked here: use site.rules.<name>.deny or site.encryption.<name>.require", last)
 		}
 		return false, nil
-	case len(full) != 5 || !ground && rule.Head.RuleKind() != ast.MultiValue && !isFunction(rule) && last == expected(tree):
+	case len(full) != 5:
 		return false, fmt.Errorf("data.%s is not asked: rules are data.site.%s.<name>.%s", strings.Join(full[1:], "."), tree, expected(tree))
 	case last == denyRule || last == requireRule:
 		if last != expected(tree) {

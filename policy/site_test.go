@@ -42,7 +42,7 @@ func TestSiteIsRefused(t *testing.T) {
 		"deny that is a list":         {"a.rego", "package site.rules.x\n\ndeny := [1]\n", "must be a set"},
 		"deny that is a function":     {"a.rego", "package site.rules.x\n\ndeny(x) := x\n", "must be a set"},
 		"default deny":                {"a.rego", "package site.rules.x\n\ndefault deny := false\n", "must be a set"},
-		"deny by key":                 {"a.rego", "package site.rules.x\n\ndeny[k] := 1 if some k in [\"a\"]\n", "data.site.rules"},
+		"deny by key":                 {"a.rego", "package site.rules.x\n\ndeny[k] := 1 if some k in [\"a\"]\n", "must be a set"},
 		"deny in another place":       {"a.rego", "package site.x\n\ndeny contains {\"id\": \"TST-001\", \"msg\": \"\"}\n", "not asked here"},
 		"deny at the root":            {"a.rego", "package site\n\ndeny contains {\"id\": \"TST-001\", \"msg\": \"\"}\n", "not asked here"},
 		"deny too high":               {"a.rego", "package site.rules\n\ndeny contains {\"id\": \"TST-001\", \"msg\": \"\"}\n", "not asked"},

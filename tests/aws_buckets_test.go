@@ -75,9 +75,7 @@ func deleteObjects(t *testing.T, c *session) {
 			t.Errorf("%s: %d objects are left", c.place.name, len(left.Contents))
 		}
 	}
-	_, err := c.aws.DeleteObjects(c.ctx, &s3.DeleteObjectsInput{Bucket: &c.bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{}}})
-	c.note(err)
-	_, err = c.aws.DeleteBucket(c.ctx, &s3.DeleteBucketInput{Bucket: &c.bucket})
+	_, err := c.aws.DeleteBucket(c.ctx, &s3.DeleteBucketInput{Bucket: &c.bucket})
 	c.ok(t, err)
 	_, err = c.aws.HeadBucket(c.ctx, &s3.HeadBucketInput{Bucket: &c.bucket})
 	c.refused(t, err)

@@ -167,7 +167,10 @@ func multipartRefusals(t *testing.T, c *session) {
 	u.part(1, content(1000, 41), "")
 	u.part(2, content(1000, 42), "")
 	c.refused(t, u.complete(1, 2)) // EntityTooSmall
-	c.refused(t, u.complete(2, 1)) // InvalidPartOrder
+	ordered := c.begin(t, &s3.CreateMultipartUploadInput{Key: aws.String("ordered")})
+	ordered.part(1, content(partSize, 43), "")
+	ordered.part(2, content(partSize, 44), "")
+	c.refused(t, ordered.complete(2, 1)) // InvalidPartOrder
 	u.done[3] = types.CompletedPart{PartNumber: aws.Int32(3), ETag: u.done[1].ETag}
 	c.refused(t, u.complete(1, 3)) // InvalidPart
 	_, err := c.aws.UploadPart(c.ctx, &s3.UploadPartInput{

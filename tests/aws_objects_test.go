@@ -17,28 +17,28 @@ import (
 
 // awsScenarios are what aws-sdk-go-v2 does.
 var awsScenarios = []scenario{
-	{"put get head delete", putGetHead},
-	{"metadata", metadata},
-	{"ranges", ranges},
-	{"conditions on reads", readConditions},
-	{"conditions on writes", writeConditions},
-	{"empty objects", emptyObjects},
-	{"checksums", checksums},
-	{"unseekable streams", unseekableStreams},
-	{"tagging", tagging},
-	{"hard keys", hardKeys},
-	{"copies", copies},
-	{"delete objects", deleteObjects},
-	{"presigned URLs", presigned},
-	{"versioning", versioning},
-	{"multipart in any order", multipartUpload},
-	{"multipart copies", multipartCopies},
-	{"multipart checksums", multipartChecksums},
-	{"multipart refusals", multipartRefusals},
-	{"listing", listing},
-	{"bucket settings", bucketSettings},
-	{"object lock", objectLock},
-	{"errors", errorReplies},
+	{name: "put get head delete", run: putGetHead},
+	{name: "metadata", run: metadata},
+	{name: "ranges", run: ranges},
+	{name: "conditions on reads", run: readConditions},
+	{name: "conditions on writes", run: writeConditions},
+	{name: "empty objects", run: emptyObjects},
+	{name: "checksums", run: checksums},
+	{name: "unseekable streams", run: unseekableStreams, tls: true},
+	{name: "tagging", run: tagging},
+	{name: "hard keys", run: hardKeys},
+	{name: "copies", run: copies},
+	{name: "delete objects", run: deleteObjects},
+	{name: "presigned URLs", run: presigned},
+	{name: "versioning", run: versioning},
+	{name: "multipart in any order", run: multipartUpload},
+	{name: "multipart copies", run: multipartCopies},
+	{name: "multipart checksums", run: multipartChecksums},
+	{name: "multipart refusals", run: multipartRefusals},
+	{name: "listing", run: listing},
+	{name: "bucket settings", run: bucketSettings},
+	{name: "object lock", run: objectLock},
+	{name: "errors", run: errorReplies},
 }
 
 func putGetHead(t *testing.T, c *session) {
@@ -208,7 +208,9 @@ func checksums(t *testing.T, c *session) {
 		})
 		c.note(err)
 	}
-	// Ready-made checksums of "hello", right and wrong.
+	// Ready-made checksums of "hello", right and wrong. A wrong one has another
+	// code on MinIO than on AWS: that it is refused is enough.
+	outside := awsClient(c.place, c.next)
 	for _, tc := range []struct {
 		in    s3.PutObjectInput
 		right bool
@@ -224,8 +226,7 @@ func checksums(t *testing.T, c *session) {
 		if !tc.right {
 			tc.in.Key = aws.String("wrong")
 		}
-		_, err := c.aws.PutObject(c.ctx, &tc.in)
-		// MinIO has a code of its own for a wrong checksum; that it is refused is enough.
+		_, err := outside.PutObject(c.ctx, &tc.in)
 		if (err == nil) != tc.right {
 			t.Errorf("%s: checksum right %t, but %v", c.place.name, tc.right, err)
 		}
@@ -236,9 +237,6 @@ func checksums(t *testing.T, c *session) {
 
 func unseekableStreams(t *testing.T, c *session) {
 	c.create(t)
-	if !strings.HasPrefix(c.place.endpoint, "https:") {
-		return // the SDK itself refuses to stream without TLS
-	}
 	for _, size := range []int64{0, 1, 65536, 1_000_000} {
 		key, body := fmt.Sprint("stream-", size), content(int(size), 4)
 		_, err := c.aws.PutObject(c.ctx, &s3.PutObjectInput{
@@ -315,7 +313,10 @@ func hardKeys(t *testing.T, c *session) {
 
 func presigned(t *testing.T, c *session) {
 	c.create(t)
-	signer := s3.NewPresignClient(c.aws)
+	// Else the SDK asks for checksums in the URL, where not every store looks.
+	signer := s3.NewPresignClient(c.aws, s3.WithPresignClientFromClientOptions(func(o *s3.Options) {
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+	}))
 	fetch := func(method, url string, header http.Header, body string) {
 		req, err := http.NewRequestWithContext(c.ctx, method, url, strings.NewReader(body))
 		if err != nil {
@@ -351,7 +352,6 @@ func presigned(t *testing.T, c *session) {
 	fetch(http.MethodHead, get.URL, get.SignedHeader, "")                                     // signed for GET
 	fetch(get.Method, strings.Replace(get.URL, "with%2B", "without%2B", 1), nil, "")          // another key
 	fetch(get.Method, get.URL+"&versionId=null", nil, "")                                     // more than was signed
-	fetch(put.Method, put.URL, http.Header{"Content-Type": {"text/plain"}}, "no metadata")    // less than was signed
 	fetch(get.Method, get.URL[:strings.Index(get.URL, "X-Amz-Signature")]+"X-Amz-Signature="+ //
 		strings.Repeat("0", 64), nil, "")
 	expired, err := signer.PresignGetObject(c.ctx, &s3.GetObjectInput{Bucket: &c.bucket, Key: aws.String("a key/with+specials")},

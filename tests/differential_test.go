@@ -16,7 +16,7 @@ func TestDifferential(t *testing.T) {
 		name, bucket string
 		start        func(testing.TB) (*servers.RunningGateway, *servers.Store)
 		place        func(*servers.RunningGateway) place
-		omit         []string // the headers by which an encrypted object differs
+		omit         []string // headers of which only the gateway is sure to tell
 	}{
 		{name: "versitygw", bucket: "none", start: versityGateway, place: through},
 		{name: "versitygw over http", bucket: "none", start: versityGateway, place: throughPlain},
@@ -29,10 +29,14 @@ func TestDifferential(t *testing.T) {
 	for _, setup := range setups {
 		for client, scenarios := range map[string][]scenario{"aws-sdk-go-v2": awsScenarios, "minio-go": minioScenarios} {
 			for _, s := range scenarios {
+				if s.tls && setup.name == "versitygw over http" {
+					continue
+				}
 				t.Run(setup.name+"/"+client+"/"+s.name, func(t *testing.T) {
 					t.Parallel()
 					gateway, store := setup.start(t)
 					there := newSession(t, direct(store), setup.bucket, setup.omit)
+					there.encrypted = setup.bucket == "sse-s3"
 					s.run(t, there)
 					here := newSession(t, setup.place(gateway), setup.bucket, setup.omit)
 					s.run(t, here)

@@ -17,18 +17,19 @@ import (
 // minioScenarios are what minio-go does: another signer, other payload modes
 // (signed chunks without TLS, unsigned payloads with), other habits.
 var minioScenarios = []scenario{
-	{"put get stat remove", minioObjects},
-	{"streams of unknown length", minioStreams},
-	{"multipart", minioMultipart},
-	{"copy and compose", minioCopies},
-	{"listing and removing many", minioListing},
-	{"presigned URLs and forms", minioPresigned},
-	{"tags and versions", minioVersions},
+	{name: "put get stat remove", run: minioObjects},
+	{name: "streams of unknown length", run: minioStreams},
+	{name: "multipart", run: minioMultipart},
+	{name: "copy and compose", run: minioCopies},
+	{name: "listing and removing many", run: minioListing},
+	{name: "presigned URLs and forms", run: minioPresigned},
+	{name: "tags and versions", run: minioVersions},
 }
 
 func (c *session) make(t *testing.T) {
 	t.Helper()
 	c.ok(t, c.minio.MakeBucket(c.ctx, c.bucket, minio.MakeBucketOptions{}))
+	c.encrypt(t)
 }
 
 // reads notes what minio-go reads of an object, and wants it to be body.

@@ -17,6 +17,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	"github.com/minio/minio-go/v7"
 	miniocredentials "github.com/minio/minio-go/v7/pkg/credentials"
@@ -29,6 +30,7 @@ import (
 type scenario struct {
 	name string
 	run  func(t *testing.T, c *session)
+	tls  bool // the client itself wants TLS for this
 }
 
 // session is one client's way through a scenario, to one place.
@@ -37,6 +39,10 @@ type session struct {
 	place  place
 	bucket string
 	other  string // a second bucket, not created
+
+	// encrypted has the store encrypt all of the bucket by itself, so that it
+	// compares to a gateway that has it do so.
+	encrypted bool
 
 	aws   *s3.Client
 	minio *minio.Client
@@ -126,6 +132,24 @@ func (c *session) create(t *testing.T) {
 	t.Helper()
 	_, err := c.aws.CreateBucket(c.ctx, &s3.CreateBucketInput{Bucket: &c.bucket})
 	c.ok(t, err)
+	c.encrypt(t)
+}
+
+// encrypt sets the bucket's default, unseen by the transcript.
+func (c *session) encrypt(t *testing.T) {
+	t.Helper()
+	if !c.encrypted {
+		return
+	}
+	_, err := awsClient(c.place, c.next).PutBucketEncryption(c.ctx, &s3.PutBucketEncryptionInput{
+		Bucket: &c.bucket,
+		ServerSideEncryptionConfiguration: &types.ServerSideEncryptionConfiguration{Rules: []types.ServerSideEncryptionRule{{
+			ApplyServerSideEncryptionByDefault: &types.ServerSideEncryptionByDefault{SSEAlgorithm: types.ServerSideEncryptionAes256},
+		}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // put stores an object without more ado.

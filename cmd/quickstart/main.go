@@ -84,13 +84,12 @@ func demonstrate(ctx context.Context, o options, p *printer) (err error) {
 	p.opening(o, w, up)
 
 	t := newTour(o, w, up)
-	if err := t.take(ctx, p); err != nil {
+	if err := t.openBucket(ctx); err != nil {
 		return err
 	}
-	if o.store != nil {
-		if err := t.cleanUp(ctx); err != nil {
-			return err
-		}
+	defer func() { err = errors.Join(err, t.cleanUp(ctx)) }()
+	if err := t.take(ctx, p); err != nil {
+		return err
 	}
 	if o.check {
 		return p.verdict()

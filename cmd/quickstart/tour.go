@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -47,15 +48,23 @@ func newTour(o options, w *workspace, up *stack) *tour {
 		client: s3.New(s3.Options{
 			BaseEndpoint: aws.String(up.endpoint), Region: o.region, UsePathStyle: true,
 			Credentials: credentials.NewStaticCredentialsProvider(w.client.AccessKey, w.client.Secret.Reveal(), ""),
+			Retryer:     retryer(),
 		}),
 	}
 }
 
+// retryer repeats what could not be decided in time, as it may be on a busy machine,
+// and nothing else: every other answer is worth showing as it is.
+func retryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.Retryables = []retry.IsErrorRetryable{retry.RetryableHTTPStatusCode{
+			Codes: map[int]struct{}{http.StatusServiceUnavailable: {}},
+		}}
+	})
+}
+
 // take goes through the tour and prints each section as it is done.
 func (t *tour) take(ctx context.Context, p *printer) error {
-	if err := t.createBucket(ctx); err != nil {
-		return err
-	}
 	steps := []func(context.Context) (section, error){t.upload, t.readBack}
 	if t.embedded { // the key of payments/ is made up, and a real store would look for it
 		steps = append(steps, t.uploadElsewhere)
@@ -71,8 +80,8 @@ func (t *tour) take(ctx context.Context, p *printer) error {
 	return nil
 }
 
-// createBucket makes the bucket, unless it is there.
-func (t *tour) createBucket(ctx context.Context) error {
+// openBucket makes the bucket, unless it is there.
+func (t *tour) openBucket(ctx context.Context) error {
 	_, err := t.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &t.bucket})
 	var missing *types.NotFound
 	if !errors.As(err, &missing) {
@@ -92,17 +101,27 @@ func (t *tour) location() *types.CreateBucketConfiguration {
 	return &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
 }
 
-// cleanUp removes what the tour left in a store that is not its own.
+// cleanUp removes what the tour left in a store of somebody else's: its object, and
+// its bucket unless something else is in it by now. Objects that were never written
+// are no error.
 func (t *tour) cleanUp(ctx context.Context) error {
+	if t.embedded {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
 	key := plainKey
-	_, err := t.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &t.bucket, Key: &key})
-	if err != nil {
+	if _, err := t.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &t.bucket, Key: &key}); err != nil {
 		return described("deleting "+key, err)
 	}
 	if !t.created {
 		return nil
 	}
-	_, err = t.client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &t.bucket})
+	_, err := t.client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &t.bucket})
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "BucketNotEmpty" {
+		return nil
+	}
 	return described("deleting bucket "+t.bucket, err)
 }
 

@@ -62,6 +62,7 @@ func (x *exchange) replyHeader(resp *http.Response) {
 		}
 		h[name] = values
 	}
+	stripChunkedEncoding(h) // some stores keep the token that names one hop's framing
 	if _, ok := resp.Header["Content-Type"]; !ok {
 		h["Content-Type"] = nil // net/http would guess one
 	}

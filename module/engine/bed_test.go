@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,7 @@ type bed struct {
 	t       *testing.T
 	store   *fakeStore
 	gateway *httptest.Server
-	policy  *policy.Engine
+	engine  *Engine
 	mu      sync.Mutex
 	records []Record
 }
@@ -89,15 +90,13 @@ func newBed(t *testing.T, posture string, options ...bedOption) *bed {
 	for _, option := range options {
 		option(&c, &o)
 	}
-	if b.policy, err = policy.New(o); err != nil {
+	if c.Policy, err = policy.New(o); err != nil {
 		t.Fatal(err)
 	}
-	c.Policy = b.policy
-	e, err := New(c)
-	if err != nil {
+	if b.engine, err = New(c); err != nil {
 		t.Fatal(err)
 	}
-	b.gateway = httptest.NewServer(e)
+	b.gateway = httptest.NewServer(b.engine)
 	t.Cleanup(b.gateway.Close)
 	return b
 }
@@ -109,21 +108,30 @@ func (b *bed) Record(_ context.Context, r *Record) {
 	b.records = append(b.records, *r)
 }
 
-// lastRecord waits for the record of a request whose reply has been read: it
-// is written after the reply.
-func (b *bed) lastRecord() Record {
+// lastRecord is the record of the only request made so far, or the latest.
+func (b *bed) lastRecord() Record { return b.awaitRecord(func(Record) bool { return true }) }
+
+// recordOf is the record of the request that got this reply.
+func (b *bed) recordOf(a answer) Record {
+	return b.awaitRecord(func(r Record) bool { return r.ID == a.Header.Get("X-Amz-Request-Id") })
+}
+
+// awaitRecord waits for a record, which is written after its reply.
+func (b *bed) awaitRecord(want func(Record) bool) Record {
 	b.t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(10 * time.Second)
 	for time.Now().Before(deadline) {
 		b.mu.Lock()
-		if n := len(b.records); n > 0 {
-			defer b.mu.Unlock()
-			return b.records[n-1]
+		for _, r := range slices.Backward(b.records) {
+			if want(r) {
+				b.mu.Unlock()
+				return r
+			}
 		}
 		b.mu.Unlock()
 		time.Sleep(time.Millisecond)
 	}
-	b.t.Fatal("no decision record was written")
+	b.t.Fatal("no such decision record was written")
 	return Record{}
 }
 

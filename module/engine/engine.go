@@ -27,8 +27,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/sigv4"
@@ -151,8 +153,33 @@ func (x *exchange) answerError(err error) error {
 			x.rec.Outcome = OutcomeFault
 		}
 	}
+	x.drain()
 	s3.WriteError(x.w, e, s3.Reply{RequestID: x.rec.ID, HostID: hostID, Resource: x.resource(), Method: x.r.Method})
 	return nil
+}
+
+// maxDrain and drainTime bound what is read of a body whose request is refused.
+const (
+	maxDrain  = 16 << 20
+	drainTime = 5 * time.Second
+)
+
+// drain takes the rest of a refused upload off the wire, within bounds, because
+// many clients read no reply before they have written their body and would
+// only see a broken connection. It does so for verified callers only, and not
+// for a client that waits for "100 Continue".
+func (x *exchange) drain() {
+	if x.proof.Kind == sigv4.Anonymous || x.r.Body == nil || x.r.ContentLength == 0 || x.r.Header.Get("Expect") != "" {
+		return
+	}
+	control := http.NewResponseController(x.w)
+	if control.SetReadDeadline(time.Now().Add(drainTime)) != nil {
+		return
+	}
+	n, err := io.CopyN(io.Discard, x.r.Body, maxDrain)
+	if err == io.EOF && n < maxDrain {
+		_ = control.SetReadDeadline(time.Time{})
+	}
 }
 
 // hostID is what x-amz-id-2 shows: S3 has one, ours says nothing of the host.

@@ -204,6 +204,7 @@ func (h *Handler) connect(ctx caddy.Context) (*upstream.Client, error) {
 	h.closeIdle = closeIdle
 	client, err := upstream.New(upstream.Config{
 		Endpoint:    h.settings.endpoint,
+		Insecure:    h.InsecureUpstream,
 		Region:      h.settings.region,
 		Addressing:  h.settings.addressing,
 		Credentials: h.provider(),
@@ -238,7 +239,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		h.refuseLoop(w, r)
 		return nil
 	}
-	h.engine.ServeHTTP(w, restoreMetadata(r))
+	h.engine.ServeHTTP(w, rememberVia(restoreMetadata(r)))
 	return nil
 }
 

@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +42,18 @@ func looped(h http.Header, element string) bool {
 	return false
 }
 
+// viaKey is the context key of the Via lines a request came with.
+type viaKey struct{}
+
+// rememberVia gives r with its Via lines where marked finds them: the engine
+// builds calls anew and would lose the elements of gateways before this one.
+func rememberVia(r *http.Request) *http.Request {
+	if len(r.Header["Via"]) == 0 {
+		return r
+	}
+	return r.WithContext(context.WithValue(r.Context(), viaKey{}, r.Header["Via"]))
+}
+
 // marked adds the Via element to each request on its way to the store.
 type marked struct {
 	next    http.RoundTripper
@@ -49,12 +63,13 @@ type marked struct {
 // RoundTrip implements http.RoundTripper. Via is not signed: SigV4 asks only
 // for host and x-amz-* headers.
 func (m marked) RoundTrip(r *http.Request) (*http.Response, error) {
+	came, _ := r.Context().Value(viaKey{}).([]string)
 	out := r.WithContext(r.Context())
 	out.Header = r.Header.Clone()
 	if out.Header == nil {
 		out.Header = make(http.Header)
 	}
-	out.Header.Add("Via", m.element)
+	out.Header["Via"] = append(slices.Clone(came), m.element)
 	return m.next.RoundTrip(out)
 }
 

@@ -43,25 +43,52 @@ func (h *Handler) loadTransport(ctx caddy.Context) (http.RoundTripper, func(), e
 	return guestTransport{t}, func() {}, nil
 }
 
-// transportForStore checks a transport's JSON and fills in what the store
-// needs: compression off, because the transport would otherwise decompress
-// stored objects, and HTTP/1.1 unless versions are named.
+// transportForStore checks a transport's JSON and completes it: compression off,
+// because the transport would otherwise decompress stored objects, and what is
+// not set as in upstream's own transport, no proxy from the environment included.
 func transportForStore(raw json.RawMessage) (json.RawMessage, error) {
-	var fields map[string]json.RawMessage
+	var fields map[string]any
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return nil, fmt.Errorf("decoding transport: %w", err)
 	}
-	if string(fields["compression"]) == "true" {
+	if fields["compression"] == true {
 		return nil, errCompression
 	}
 	if _, ok := fields["proxy_protocol"]; ok {
 		return nil, errProxyProtocol
 	}
-	fields["compression"] = json.RawMessage("false")
-	if _, ok := fields["versions"]; !ok {
-		fields["versions"] = json.RawMessage(`["1.1"]`)
+	own := upstream.NewTransport()
+	setDefaults(fields, map[string]any{
+		"compression":              false,
+		"versions":                 []string{"1.1"},
+		"dial_timeout":             "10s",
+		"expect_continue_timeout":  own.ExpectContinueTimeout.String(),
+		"response_header_timeout":  own.ResponseHeaderTimeout.String(),
+		"max_response_header_size": own.MaxResponseHeaderBytes,
+		"write_buffer_size":        own.WriteBufferSize,
+		"read_buffer_size":         own.ReadBufferSize,
+		"keep_alive":               map[string]any{},
+	})
+	if _, ok := fields["forward_proxy_url"]; !ok {
+		setDefaults(fields, map[string]any{"network_proxy": map[string]any{"from": "none"}})
+	}
+	if keepAlive, ok := fields["keep_alive"].(map[string]any); ok {
+		setDefaults(keepAlive, map[string]any{
+			"idle_timeout":            own.IdleConnTimeout.String(),
+			"max_idle_conns":          own.MaxIdleConns,
+			"max_idle_conns_per_host": own.MaxIdleConnsPerHost,
+		})
 	}
 	return json.Marshal(fields)
+}
+
+// setDefaults sets the fields that are not set.
+func setDefaults(fields, defaults map[string]any) {
+	for name, value := range defaults {
+		if _, ok := fields[name]; !ok {
+			fields[name] = value
+		}
+	}
 }
 
 // guestTransport runs Caddy's transport outside reverse_proxy.

@@ -111,6 +111,9 @@ func cloneHeader(wire http.Header) (http.Header, error) {
 		if len(lines) == 0 {
 			continue
 		}
+		if !validHeader(name, "") { // net/http refuses such names; other servers may not
+			return nil, ErrInvalidArgument.WithMessage("A header name is not valid.")
+		}
 		if _, twice := h[canonical]; twice {
 			return nil, repeatedHeader(canonical)
 		}

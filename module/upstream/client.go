@@ -41,6 +41,7 @@ type Client struct {
 	credentials Provider
 	transport   http.RoundTripper
 	now         func() time.Time
+	keys        *sigv4.KeyCache
 }
 
 // New checks c and returns a Client. It does not connect.
@@ -57,6 +58,7 @@ func New(c Config) (*Client, error) {
 	client := &Client{
 		endpoint: &url.URL{Scheme: c.Endpoint.Scheme, Host: c.Endpoint.Host}, region: c.Region, addressing: c.Addressing,
 		credentials: c.Credentials, transport: c.Transport, now: c.Now,
+		keys: new(sigv4.KeyCache),
 	}
 	if client.transport == nil {
 		client.transport = NewTransport()
@@ -168,7 +170,7 @@ func (c *Client) request(ctx context.Context, call *Call, body *outgoing) (*http
 	body.attach(req)
 	sigv4.Signer{
 		AccessKey: credentials.AccessKey, Secret: credentials.Secret.Reveal(),
-		SessionToken: credentials.SessionToken, Region: c.region,
+		SessionToken: credentials.SessionToken, Region: c.region, Keys: c.keys,
 	}.Sign(req, call.PayloadHash, c.now())
 	return req, nil
 }

@@ -27,9 +27,9 @@ async function read(Key, extra) {
   return Buffer.from(await reply.Body.transformToByteArray());
 }
 
-async function roundTrip(Key, body, ContentLength) {
+async function roundTrip(Key, Body, ContentLength) {
   const make = typeof body === "function" ? body : () => body;
-  await client.send(new PutObjectCommand({ Bucket, Key, Body: make(), ContentLength, Metadata: { a_b: "1", "c.d": "2" } }));
+  await client.send(new PutObjectCommand({ Bucket, Key, Body, ContentLength, Metadata: { a_b: "1", "c.d": "2" } }));
   const head = await client.send(new HeadObjectCommand({ Bucket, Key }));
   assert.deepEqual(head.Metadata, { a_b: "1", "c.d": "2" }, `metadata of ${Key}`);
 }
@@ -37,24 +37,19 @@ async function roundTrip(Key, body, ContentLength) {
 async function main() {
   await client.send(new CreateBucketCommand({ Bucket }));
 
-  const keys = ["plain", "a b+c/ü 日本/~%2F@:;=&?", "dir//double", "empty"];
-  const bodies = [content(100_000, "plain"), content(65_537, "hard"), content(10, "double"), Buffer.alloc(0)];
-  const known = [];
-  for (const [i, Key] of keys.entries()) {
-    // A store may refuse a key; what it takes it must keep.
-    try {
-      await roundTrip(Key, bodies[i]);
-    } catch (e) {
-      if (e.$metadata === undefined || e.$metadata.httpStatusCode >= 500 || Key !== "dir//double") throw e;
-      continue;
-    }
-    known.push(Key);
-    assert.ok((await read(Key)).equals(bodies[i]), `body of ${Key}`);
+  const bodies = new Map([
+    ["plain", content(100_000, "plain")],
+    ["a b+c/ü 日本/~%2F@:;=&?", content(65_537, "hard")],
+    ["empty", Buffer.alloc(0)],
+  ]);
+  for (const [Key, body] of bodies) {
+    await roundTrip(Key, body);
+    assert.ok((await read(Key)).equals(body), `body of ${Key}`);
   }
 
   // A stream whose checksum comes after it.
   const streamed = content(1_000_000, "streamed");
-  await roundTrip("streamed", () => Readable.from([streamed.subarray(0, 300_000), streamed.subarray(300_000)]), streamed.length);
+  await roundTrip("streamed", Readable.from([streamed.subarray(0, 300_000), streamed.subarray(300_000)]), streamed.length);
   assert.ok((await read("streamed")).equals(streamed), "body of streamed");
   assert.ok((await read("streamed", { Range: "bytes=65530-65550" })).equals(streamed.subarray(65530, 65551)), "range of streamed");
 
@@ -70,7 +65,7 @@ async function main() {
   const got = await fetch(await getSignedUrl(client, new GetObjectCommand({ Bucket, Key: "presigned" })));
   assert.ok(Buffer.from(await got.arrayBuffer()).equals(streamed), "body of presigned");
 
-  const all = [...known, "streamed", "large", "copied", "presigned"];
+  const all = [...bodies.keys(), "streamed", "large", "copied", "presigned"];
   const listed = await client.send(new ListObjectsV2Command({ Bucket }));
   assert.deepEqual(listed.Contents.map((o) => o.Key).sort(), [...all].sort(), "listing");
   assert.equal(listed.Contents.find((o) => o.Key === "large").Size, large.length, "listed size");
