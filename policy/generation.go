@@ -136,22 +136,26 @@ func build(ctx context.Context, o Options, s sources) (*Generation, error) {
 	}
 	g := &Generation{
 		query:    query,
-		posture:  p,
-		rules:    map[*posture.Rule]ruleFacts{},
 		revision: s.revision(),
 		loadedAt: o.Now(),
 		files:    s.files(),
 		timeout:  o.Timeout,
 		now:      o.Now,
 	}
-	for r := range p.Rules() {
-		facts := factsOf(r)
-		g.rules[r] = ruleFacts{facts: facts, term: facts.term()}
-	}
+	g.setPosture(p)
 	if err := g.probe(ctx); err != nil {
 		return nil, fmt.Errorf("probing the policy: %w", err)
 	}
 	return g, nil
+}
+
+// setPosture belongs to building a generation.
+func (g *Generation) setPosture(p *posture.Posture) {
+	g.posture, g.rules = p, map[*posture.Rule]ruleFacts{}
+	for r := range p.Rules() {
+		facts := factsOf(r)
+		g.rules[r] = ruleFacts{facts: facts, term: facts.term()}
+	}
 }
 
 func factsOf(r *posture.Rule) Posture {

@@ -112,7 +112,7 @@ func (x *exchange) readDocument() ([]byte, error) {
 	if !x.gen.Granted(x.policyIdentity(), actions, x.req.Bucket) {
 		x.rec.Outcome = OutcomeDenied
 		no := []policy.Finding{{ID: "GRT-000", Message: "no grant covers this request"}}
-		x.rec.Findings = no
+		x.rec.Findings = append(x.rec.Findings, no...)
 		return nil, x.denial(no)
 	}
 	limit := int64(s3.MaxDocument)

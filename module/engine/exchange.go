@@ -40,6 +40,8 @@ func (e *Engine) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	x.rec = Record{
 		ID: newID(), Time: now.UTC(),
 		Revision: x.gen.Revision(),
+		Identity: RecordIdentity{Groups: []string{}},
+		Findings: []policy.Finding{},
 		Client: RecordClient{
 			IP: e.cfg.ClientIP(r), Host: r.Host, Method: r.Method, Path: rawPath(r.RequestURI),
 			Proto: r.Proto, UserAgent: r.UserAgent(),

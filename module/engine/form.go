@@ -73,7 +73,7 @@ func (x *exchange) identifyForm(fields sigv4.Fields) error {
 	if err != nil {
 		return err
 	}
-	x.rec.Identity = RecordIdentity{AuthMethod: authMethod(claim.Kind), AccessKey: claim.Credential.AccessKey}
+	x.claimed(claim.Claim)
 	if claim.Kind == sigv4.Anonymous {
 		return nil
 	}

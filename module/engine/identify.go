@@ -15,7 +15,7 @@ func (x *exchange) identify() error {
 	if err != nil {
 		return err
 	}
-	x.rec.Identity = RecordIdentity{AuthMethod: authMethod(claim.Kind), AccessKey: claim.Credential.AccessKey}
+	x.claimed(claim)
 	if claim.Kind == sigv4.Anonymous {
 		x.proof = sigv4.Proof{Claim: claim}
 		return nil
@@ -46,10 +46,16 @@ func (x *exchange) lookup(accessKey string) (clients.Client, error) {
 	}
 }
 
+// claimed notes who a request says it is from.
+func (x *exchange) claimed(c sigv4.Claim) {
+	x.rec.Identity.AuthMethod, x.rec.Identity.AccessKey = authMethod(c.Kind), c.Credential.AccessKey
+}
+
+// identified notes who it really is from.
 func (x *exchange) identified(c clients.Client, p sigv4.Proof) {
 	x.caller, x.proof = c, p
 	x.rec.Identity.Principal = c.Principal
-	x.rec.Identity.Groups = c.Groups
+	x.rec.Identity.Groups = append(x.rec.Identity.Groups, c.Groups...)
 }
 
 // authMethod is the name policy and records use.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	_ "embed"
 	"time"
 
 	"github.com/sealgate/sealgate/policy"
@@ -118,3 +119,8 @@ type RecordKeys struct {
 	Named  int `json:"named"`
 	Denied int `json:"denied"`
 }
+
+// RecordSchema is the JSON Schema (draft-07) of a decision record.
+//
+//go:embed record.schema.json
+var RecordSchema []byte

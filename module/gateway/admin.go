@@ -56,9 +56,9 @@ type Status struct {
 
 // GatewayStatus is the state of one handler.
 type GatewayStatus struct {
-	Upstream string         `json:"upstream"`
-	Region   string         `json:"region"`
-	Domain   []string       `json:"domain,omitempty"`
+	Upstream string        `json:"upstream"`
+	Region   string        `json:"region"`
+	Domain   []string      `json:"domain,omitempty"`
 	Policy   PolicyStatus  `json:"policy"`
 	Clients  ClientsStatus `json:"clients"`
 }

@@ -387,10 +387,9 @@ func FuzzChunks(f *testing.F) {
 			t.Fatalf("%v is no S3 error", err)
 		}
 		if err == nil && form.SignedChunks() && len(got) > 0 {
-			// Nobody but the holder of the key can make one, so it must be a seed.
-			again := upload{form: form, payload: got, trailer: u.trailer}
+			// Only the holder of the key can make one, so it is a seed's payload.
 			if !bytes.Equal(got, randomBytes(len(got))) {
-				t.Fatalf("accepted a forged body for %d bytes: %v", len(got), again.form)
+				t.Fatalf("a forged body of %d bytes passed", len(got))
 			}
 		}
 		// The pieces it arrives in make no difference.

@@ -2,10 +2,12 @@ package upstream
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -32,8 +34,9 @@ const maxEarlyReply = 64 << 10
 type outgoing struct {
 	call *Call
 
-	mu       sync.Mutex
-	attempts []*guard
+	interruption sync.Once
+	mu           sync.Mutex
+	attempts     []*guard
 }
 
 // newOutgoing checks the body of a call. An empty one is read to its end here:
@@ -84,12 +87,10 @@ func (o *outgoing) guard(body io.Reader) *guard {
 // last is the attempt that the transport's answer belongs to, nil for a call
 // without a body.
 func (o *outgoing) last() *guard {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.attempts) == 0 {
-		return nil
+	if all := o.guards(); len(all) > 0 {
+		return all[len(all)-1]
 	}
-	return o.attempts[len(o.attempts)-1]
+	return nil
 }
 
 // settle deals with a reply that came before the body was sent. Stopping the
@@ -115,17 +116,43 @@ func (o *outgoing) settle(resp *http.Response) error {
 	return nil
 }
 
+// watch ends the use of the body with ctx: net/http ends the connection then,
+// but waits for a Read that is under way. release must be called; nothing
+// happens after it.
+func (o *outgoing) watch(ctx context.Context) (release func()) {
+	done := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() {
+		defer close(done)
+		_ = o.stop()
+	})
+	return func() {
+		if !cancel() {
+			<-done
+		}
+	}
+}
+
 // stop ends all use of the body. It returns what was wrong with the body, if
 // anything was.
 func (o *outgoing) stop() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, g := range o.attempts {
-		if err := g.stop(o.call.Interrupt); err != nil {
+	for _, g := range o.guards() {
+		if err := g.stop(o.interrupt); err != nil {
 			return wrapBody(err)
 		}
 	}
 	return nil
+}
+
+func (o *outgoing) guards() []*guard {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.attempts)
+}
+
+func (o *outgoing) interrupt() {
+	if o.call.Interrupt != nil {
+		o.interruption.Do(o.call.Interrupt)
+	}
 }
 
 func wrapBody(err error) error { return fmt.Errorf("reading the body to send: %w", err) }
@@ -217,9 +244,7 @@ func (g *guard) stop(interrupt func()) error {
 		return nil // body is not read after that
 	}
 	if !g.mu.TryLock() {
-		if interrupt != nil {
-			interrupt()
-		}
+		interrupt()
 		g.mu.Lock()
 	}
 	defer g.mu.Unlock()

@@ -95,9 +95,11 @@ type Call struct {
 	// be sent again when a kept connection turns out to be dead. nil: a request
 	// with a body, and any POST, is sent once.
 	Replay func() (io.Reader, error)
-	// Interrupt makes a Read of Body that waits return soon; nil if that
-	// cannot be done. It is called when Do has its answer while the transport
-	// still waits for Body, and Do waits for that Read.
+	// Interrupt makes a Read of Body that waits return soon, with any error;
+	// nil if that cannot be done. It is called at most once, from any
+	// goroutine but not after Do has returned, when ctx has ended or the store
+	// has answered while the transport still waits for Body. Do waits for that
+	// Read in any case.
 	Interrupt func()
 	// As signs the call in somebody else's name; nil: the client's provider.
 	As *Credentials
@@ -131,6 +133,8 @@ func (c *Client) Do(ctx context.Context, call Call) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	release := body.watch(ctx)
+	defer release()
 	resp, err := c.transport.RoundTrip(req) //nolint:bodyclose // the caller closes it
 	if err == nil {
 		err = body.settle(resp)
@@ -170,7 +174,7 @@ func (c *Client) request(ctx context.Context, call *Call, body *outgoing) (*http
 	body.attach(req)
 	sigv4.Signer{
 		AccessKey: credentials.AccessKey, Secret: credentials.Secret.Reveal(),
-		SessionToken: credentials.SessionToken, Region: c.region, Keys: c.keys,
+		SessionToken: credentials.SessionToken.Reveal(), Region: c.region, Keys: c.keys,
 	}.Sign(req, call.PayloadHash, c.now())
 	return req, nil
 }

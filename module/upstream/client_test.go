@@ -168,7 +168,7 @@ func TestDefaultChain(t *testing.T) {
 		p := DefaultChain("eu-central-1")
 		for range 2 {
 			c, err := p.Retrieve(t.Context())
-			if err != nil || c.AccessKey != "AKID" || c.Secret.Reveal() != "0123456789abcdef" || c.SessionToken != "token" {
+			if err != nil || c.AccessKey != "AKID" || c.Secret.Reveal() != "0123456789abcdef" || c.SessionToken.Reveal() != "token" {
 				t.Errorf("got %v, %v", c, err)
 			}
 		}
@@ -184,8 +184,8 @@ func TestDefaultChain(t *testing.T) {
 func TestCredentialsAreNeverPrinted(t *testing.T) {
 	t.Parallel()
 	const secret, token = "correct-horse-battery", "session-token-value"
-	c := Credentials{AccessKey: "AKID", Secret: NewSecret(secret), SessionToken: token}
-	hidden := struct{ s Secret }{c.Secret} // fmt cannot call methods through it
+	c := Credentials{AccessKey: "AKID", Secret: NewSecret(secret), SessionToken: NewSecret(token)}
+	hidden := struct{ c Credentials }{c} // fmt cannot call methods through it
 	config := Config{Region: "r", Credentials: Static(c)}
 	call := Call{Method: "GET", As: &c}
 	var out bytes.Buffer

@@ -21,7 +21,7 @@ var ErrNoCredentials = errors.New("no credentials to sign with")
 type Credentials struct {
 	AccessKey    string
 	Secret       Secret
-	SessionToken string // of temporary credentials, else ""
+	SessionToken Secret // of temporary credentials, else empty
 }
 
 // String shows the access key only.
@@ -74,7 +74,7 @@ func (c *chain) Retrieve(ctx context.Context) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, fmt.Errorf("retrieving aws credentials: %w", err)
 	}
-	return Credentials{AccessKey: v.AccessKeyID, Secret: NewSecret(v.SecretAccessKey), SessionToken: v.SessionToken}, nil
+	return Credentials{AccessKey: v.AccessKeyID, Secret: NewSecret(v.SecretAccessKey), SessionToken: NewSecret(v.SessionToken)}, nil
 }
 
 // load reads the SDK's configuration, once it succeeds. The SDK keeps its own

@@ -179,7 +179,7 @@ func TestHeaders(t *testing.T) {
 	address, heads := capture(t)
 	client := newClient(t, address, func(c *Config) {
 		c.Now = func() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) }
-		c.Credentials = Static(Credentials{AccessKey: "A", Secret: NewSecret("0123456789abcdef"), SessionToken: "token"})
+		c.Credentials = Static(Credentials{AccessKey: "A", Secret: NewSecret("0123456789abcdef"), SessionToken: NewSecret("token")})
 	})
 	in := http.Header{
 		"Content-Type": {"text/plain"}, "X-Amz-Meta-A": {"1", "2"}, "X-Amz-Meta-": nil,
