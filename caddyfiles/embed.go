@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-//go:embed *.Caddyfile
+//go:embed *.Caddyfile *.yaml
 var files embed.FS
 
 // FS returns the examples by file name.

@@ -38,12 +38,11 @@ func bringUp(ctx context.Context, o options, w *workspace) (up *stack, err error
 	}
 	env := []string{
 		envCaddyfile + "=" + w.path(caddyfileName),
-		"LISTEN_HOST=" + host, "LISTEN_PORT=" + port,
+		// Bound to one address, but served under any name: localhost will do too.
+		"BIND=" + host, "LISTEN=:" + port,
 		"S3_REGION=" + o.region,
-		"CLIENTS_FILE=" + w.path(clientsName),
-		"POSTURE_FILE=" + w.path(postureName),
+		"QUICKSTART_DIR=" + w.dir,
 		"POLICY_DIR=" + w.path(policyName),
-		"DECISIONS_FILE=" + w.path(recordsName),
 		// Caddy's own folders: nothing is written outside the workspace.
 		"XDG_CONFIG_HOME=" + w.path("caddy"), "XDG_DATA_HOME=" + w.path("caddy"),
 	}

@@ -85,11 +85,11 @@ func (t *tour) openBucket(ctx context.Context) error {
 	_, err := t.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &t.bucket})
 	var missing *types.NotFound
 	if !errors.As(err, &missing) {
-		return described("looking for bucket "+t.bucket, err)
+		return t.failed(ctx, "looking for bucket "+t.bucket, err)
 	}
 	_, err = t.client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &t.bucket, CreateBucketConfiguration: t.location()})
 	t.created = err == nil
-	return described("creating bucket "+t.bucket, err)
+	return t.failed(ctx, "creating bucket "+t.bucket, err)
 }
 
 // location is what CreateBucket wants to be told of every region but one.
@@ -112,7 +112,7 @@ func (t *tour) cleanUp(ctx context.Context) error {
 	defer cancel()
 	key := plainKey
 	if _, err := t.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &t.bucket, Key: &key}); err != nil {
-		return described("deleting "+key, err)
+		return t.failed(ctx, "deleting "+key, err)
 	}
 	if !t.created {
 		return nil
@@ -122,7 +122,7 @@ func (t *tour) cleanUp(ctx context.Context) error {
 	if errors.As(err, &api) && api.ErrorCode() == "BucketNotEmpty" {
 		return nil
 	}
-	return described("deleting bucket "+t.bucket, err)
+	return t.failed(ctx, "deleting bucket "+t.bucket, err)
 }
 
 // upload stores an object without a word about encryption.
@@ -202,12 +202,12 @@ func (t *tour) readBack(ctx context.Context) (section, error) {
 	key := plainKey
 	out, err := t.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &t.bucket, Key: &key})
 	if err != nil {
-		return section{}, described("reading "+key, err)
+		return section{}, t.failed(ctx, "reading "+key, err)
 	}
 	defer out.Body.Close()
 	got, err := io.ReadAll(out.Body)
 	if err != nil {
-		return section{}, described("reading "+key, err)
+		return section{}, t.failed(ctx, "reading "+key, err)
 	}
 	same := "the bytes that were sent"
 	if !bytes.Equal(got, content) {
@@ -257,7 +257,7 @@ func (t *tour) refused(ctx context.Context, s section, want denial, in *s3.PutOb
 		s.facts = []fact{seen("client got", "200", "403 AccessDenied")}
 		return s, nil
 	case !errors.As(err, &reply), !errors.As(err, &api):
-		return s, described(s.request, err)
+		return s, t.failed(ctx, s.request, err)
 	}
 	r, err := awaitRecord(ctx, t.records, reply.RequestID)
 	if err != nil {
@@ -305,7 +305,7 @@ func yesNo(b bool) string {
 func (t *tour) put(ctx context.Context, key string) (engine.Record, error) {
 	out, err := t.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &t.bucket, Key: &key, Body: bytes.NewReader(content)})
 	if err != nil {
-		return engine.Record{}, described("uploading "+key, err)
+		return engine.Record{}, t.failed(ctx, "uploading "+key, err)
 	}
 	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
 	return awaitRecord(ctx, t.records, id)
@@ -313,17 +313,22 @@ func (t *tour) put(ctx context.Context, key string) (engine.Record, error) {
 
 func (t *tour) request(method, key string) string { return method + " /" + t.bucket + "/" + key }
 
-// described says what was being done when err came, and in short what S3 said.
-func described(doing string, err error) error {
+// failed says what was being done when err came, what S3 said, and what the gateway's
+// record adds to it. It gives nil for nil.
+func (t *tour) failed(ctx context.Context, doing string, err error) error {
 	var api smithy.APIError
 	var reply *awshttp.ResponseError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &api) && errors.As(err, &reply):
-		said := strings.TrimSuffix(cmp.Or(api.ErrorMessage(), "no message"), ".")
-		return fmt.Errorf("%s: %d %s: %s (request %s)", doing, reply.HTTPStatusCode(), api.ErrorCode(), said, reply.RequestID)
-	default:
+	case !errors.As(err, &api) || !errors.As(err, &reply):
 		return fmt.Errorf("%s: %w", doing, err)
 	}
+	said := cmp.Or(strings.TrimSuffix(api.ErrorMessage(), "."), "no message")
+	r, rerr := awaitRecord(ctx, t.records, reply.RequestID)
+	if rerr != nil {
+		return fmt.Errorf("%s: %d %s: %s (%w)", doing, reply.HTTPStatusCode(), api.ErrorCode(), said, rerr)
+	}
+	return fmt.Errorf("%s: %d %s: %s (decision record %s: %s, %s)",
+		doing, reply.HTTPStatusCode(), api.ErrorCode(), said, r.ID, r.Outcome, cmp.Or(r.Cause, "no cause given"))
 }

@@ -29,13 +29,13 @@ type workspace struct {
 
 func (w *workspace) path(name string) string { return filepath.Join(w.dir, name) }
 
-// The files of a workspace. The first four are the gateway's configuration.
+// What a workspace holds; the Caddyfile knows all of these names but the last.
 const (
 	caddyfileName = "Caddyfile"
 	postureName   = "posture.yaml"
 	clientsName   = "clients.yaml"
 	policyName    = "policy"
-	recordsName   = "decisions.json"
+	recordsName   = "decisions.jsonl"
 	storeName     = "store"
 )
 

@@ -77,9 +77,9 @@ func TestErrorWithoutBody(t *testing.T) {
 
 func TestErrorsAreImmutable(t *testing.T) {
 	t.Parallel()
-	base := ErrInvalidArgument.With("A", "1")
+	base := ErrInvalidArgument.With("X", "").With("Y", "").With("A", "1") // three leave room for a fourth
 	one, two := base.With("B", "2"), base.With("C", "3")
-	if len(base.Details) != 1 || one.Details[1].Name != "B" || two.Details[1].Name != "C" {
+	if len(base.Details) != 3 || one.Details[3].Name != "B" || two.Details[3].Name != "C" {
 		t.Errorf("details are shared: %v %v %v", base, one, two)
 	}
 	_ = base.WithMessage("other").WithCause(errors.New("x")).Messagef("%d", 1)

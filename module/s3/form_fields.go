@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"encoding/xml"
 	"strings"
 	"unicode/utf8"
 )
@@ -25,7 +26,8 @@ const maxTags = 10
 // returns it as the value of x-amz-tagging that means the same.
 func ParseTagging(data []byte) (string, error) {
 	var doc struct {
-		TagSet struct {
+		XMLName xml.Name `xml:"Tagging"`
+		TagSet  struct {
 			Tags []struct {
 				Key     []string         `xml:"Key"`
 				Value   []string         `xml:"Value"`

@@ -151,6 +151,7 @@ func TestPresignedQuery(t *testing.T) {
 		{name: "copy source", method: "PUT", query: "&x-amz-copy-source=source%2Fkey", header: headerCopySource, value: "source/key", op: "CopyObject"},
 		{name: "checksum mode", method: "GET", query: "&x-amz-checksum-mode=ENABLED", header: "X-Amz-Checksum-Mode", value: "ENABLED", op: "GetObject"},
 		{name: "checksum is ignored", method: "PUT", query: "&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32", header: "X-Amz-Checksum-Crc32", op: "PutObject"},
+		{name: "checksum announcement is ignored", method: "PUT", query: "&x-amz-sdk-checksum-algorithm=CRC32", header: "X-Amz-Sdk-Checksum-Algorithm", op: "PutObject"},
 		{name: "checksum algorithm counts", method: "POST", query: "&uploads&x-amz-checksum-algorithm=CRC32", header: "X-Amz-Checksum-Algorithm", value: "CRC32", op: "CreateMultipartUpload"},
 		{name: "same in header", method: "PUT", query: "&x-amz-acl=private", headers: []string{"X-Amz-Acl: private"}, header: "X-Amz-Acl", value: "private", op: "PutObject"},
 		{name: "differs from header", method: "PUT", query: "&x-amz-acl=private", headers: []string{"X-Amz-Acl: public-read"}, want: "InvalidArgument: differ"},

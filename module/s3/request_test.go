@@ -56,6 +56,7 @@ func TestAddressing(t *testing.T) {
 		{name: "virtual host upper case and port", host: "BUCKET.S3.example.com:80", target: "/k", domains: domains, bucket: "bucket", key: "k", virtual: true},
 		{name: "virtual host dotted bucket", host: "my.bucket.s3.example.com", target: "/k", domains: domains, bucket: "my.bucket", key: "k", virtual: true},
 		{name: "longest domain wins", host: "x-y.data.s3.example.com", target: "/k", domains: domains, bucket: "x-y", key: "k", virtual: true},
+		{name: "longest domain wins in any order", host: "x-y.data.s3.example.com", target: "/k", domains: []string{"data.s3.example.com", "s3.example.com"}, bucket: "x-y", key: "k", virtual: true},
 		{name: "longest domain as path style", host: "data.s3.example.com", target: "/bucket/k", domains: domains, bucket: "bucket", key: "k"},
 		{name: "virtual host bucket scope", host: "bucket.s3.example.com", target: "/", domains: domains, bucket: "bucket", virtual: true},
 		{name: "virtual host leading slash", host: "bucket.s3.example.com", target: "//k", domains: domains, bucket: "bucket", key: "/k", virtual: true},
@@ -219,7 +220,6 @@ func TestParseDoesNotShareHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Content-Type", "changed")
 	r.Header.Add("X-Amz-Meta-A", "3")
 	r.Header["Content-Type"][0] = "changed"
 	if !maps.EqualFunc(in.Header, before, slices.Equal[[]string]) {

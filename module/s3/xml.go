@@ -59,8 +59,8 @@ func checkXML(data []byte) ([]byte, error) {
 				roots++
 			}
 			depth++
-			if depth > maxDepth || roots > 1 {
-				return nil, malformed("nested too deeply, or more than one root")
+			if depth > maxDepth {
+				return nil, malformed("nested too deeply")
 			}
 			if repeatsAttribute(t.Attr) {
 				return nil, malformed("repeated attribute")
@@ -83,7 +83,7 @@ func checkXML(data []byte) ([]byte, error) {
 		}
 	}
 	if roots != 1 || depth != 0 {
-		return nil, malformed("no complete root element")
+		return nil, malformed("not exactly one root element")
 	}
 	return data, nil
 }

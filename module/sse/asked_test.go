@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"crypto/fips140"
 	"crypto/md5"
 	"encoding/base64"
 	"errors"
@@ -16,11 +17,12 @@ import (
 var (
 	testKey    = []byte("0123456789abcdefghijklmnopqrstuv")
 	testKey64  = base64.StdEncoding.EncodeToString(testKey)
-	testKeyMD5 = md5of(testKey)
+	testKeyMD5 = "qkvGcbTBx6OOKYAPUO9jRg=="
 )
 
 func md5of(b []byte) string {
-	sum := md5.Sum(b)
+	var sum [md5.Size]byte
+	fips140.WithoutEnforcement(func() { sum = md5.Sum(b) })
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -30,74 +29,33 @@ var (
 // is an error document.
 const maxEarlyReply = 64 << 10
 
-// outgoing is the body of a call over all attempts to send it.
-type outgoing struct {
-	call *Call
-
-	interruption sync.Once
-	mu           sync.Mutex
-	attempts     []*guard
-}
-
-// newOutgoing checks the body of a call. An empty one is read to its end here:
-// net/http would send a body of unknown length otherwise, and an error at the
-// end must keep the request from going out.
-func newOutgoing(call *Call) (*outgoing, error) {
-	o := &outgoing{call: call}
+// newGuard checks the body of a call and returns its guard, nil for a request
+// without a body. A body of length 0 is read to its end here: net/http would
+// send one of unknown length otherwise, and an error at its end must keep the
+// request from going out.
+func newGuard(call *Call) (*guard, error) {
 	switch {
 	case call.Length < 0:
 		return nil, errLength
-	case call.Length > 0 && call.Body == nil:
+	case call.Length == 0 && call.Body == nil:
+		return nil, nil
+	case call.Body == nil:
 		return nil, errNoBody
-	case call.Length == 0 && call.Body != nil:
-		g := &guard{body: call.Body}
-		if _, err := g.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-			return nil, wrapBody(err)
-		}
 	}
-	return o, nil
-}
-
-// attach gives req its body, and the means to get it again if that may be.
-func (o *outgoing) attach(req *http.Request) {
-	if o.call.Length == 0 {
-		return
+	g := &guard{body: call.Body, left: call.Length, interrupt: call.Interrupt}
+	if call.Length > 0 {
+		return g, nil
 	}
-	req.Body = o.guard(o.call.Body)
-	if o.call.Replay == nil {
-		return
+	if _, err := g.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		return nil, wrapBody(err)
 	}
-	req.GetBody = func() (io.ReadCloser, error) {
-		body, err := o.call.Replay()
-		if err != nil {
-			return nil, err
-		}
-		return o.guard(body), nil
-	}
-}
-
-func (o *outgoing) guard(body io.Reader) *guard {
-	g := &guard{body: body, left: o.call.Length}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.attempts = append(o.attempts, g)
-	return g
-}
-
-// last is the attempt that the transport's answer belongs to, nil for a call
-// without a body.
-func (o *outgoing) last() *guard {
-	if all := o.guards(); len(all) > 0 {
-		return all[len(all)-1]
-	}
-	return nil
+	return nil, nil
 }
 
 // settle deals with a reply that came before the body was sent. Stopping the
 // body ends the connection, so the reply is taken off it first. A success is
 // an error: it cannot be about an object that has not arrived.
-func (o *outgoing) settle(resp *http.Response) error {
-	g := o.last()
+func (g *guard) settle(resp *http.Response) error {
 	if g == nil || g.complete.Load() {
 		return nil
 	}
@@ -119,39 +77,19 @@ func (o *outgoing) settle(resp *http.Response) error {
 // watch ends the use of the body with ctx: net/http ends the connection then,
 // but waits for a Read that is under way. release must be called; nothing
 // happens after it.
-func (o *outgoing) watch(ctx context.Context) (release func()) {
+func (g *guard) watch(ctx context.Context) (release func()) {
+	if g == nil {
+		return func() {}
+	}
 	done := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(done)
-		_ = o.stop()
+		_ = g.stop()
 	})
 	return func() {
 		if !cancel() {
 			<-done
 		}
-	}
-}
-
-// stop ends all use of the body. It returns what was wrong with the body, if
-// anything was.
-func (o *outgoing) stop() error {
-	for _, g := range o.guards() {
-		if err := g.stop(o.interrupt); err != nil {
-			return wrapBody(err)
-		}
-	}
-	return nil
-}
-
-func (o *outgoing) guards() []*guard {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return slices.Clone(o.attempts)
-}
-
-func (o *outgoing) interrupt() {
-	if o.call.Interrupt != nil {
-		o.interruption.Do(o.call.Interrupt)
 	}
 }
 
@@ -161,9 +99,11 @@ func wrapBody(err error) error { return fmt.Errorf("reading the body to send: %w
 // the last block only once the body has ended without an error: what the store
 // gets is the whole of a good body, or less than it was promised.
 type guard struct {
-	body     io.Reader
-	stopped  atomic.Bool
-	complete atomic.Bool // the last block was given to the transport
+	body        io.Reader
+	interrupt   func() // Call.Interrupt
+	interrupted sync.Once
+	stopped     atomic.Bool
+	complete    atomic.Bool // the last block was given to the transport
 
 	mu   sync.Mutex // held while body is read
 	left int64
@@ -237,14 +177,19 @@ func (g *guard) Close() error {
 }
 
 // stop keeps further reads from body, waits for one that is under way, and
-// returns the body's error.
-func (g *guard) stop(interrupt func()) error {
+// returns the body's error. A nil guard has none.
+func (g *guard) stop() error {
+	if g == nil {
+		return nil
+	}
 	g.stopped.Store(true)
 	if g.complete.Load() {
 		return nil // body is not read after that
 	}
 	if !g.mu.TryLock() {
-		interrupt()
+		if g.interrupt != nil {
+			g.interrupted.Do(g.interrupt)
+		}
 		g.mu.Lock()
 	}
 	defer g.mu.Unlock()

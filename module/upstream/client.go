@@ -93,7 +93,7 @@ type Call struct {
 	PayloadHash string
 	// Replay returns the body anew from its start, and allows the request to
 	// be sent again when a kept connection turns out to be dead. nil: a request
-	// with a body, and any POST, is sent once.
+	// with a body, and any POST, is sent once. Never called if Length is 0.
 	Replay func() (io.Reader, error)
 	// Interrupt makes a Read of Body that waits return soon, with any error;
 	// nil if that cannot be done. It is called at most once, from any
@@ -125,11 +125,32 @@ func (u *Unavailable) Unwrap() error { return u.Err }
 // is a call that could not be made. On every error the store has not got a
 // complete request, or it is unknown whether it has.
 func (c *Client) Do(ctx context.Context, call Call) (*http.Response, error) {
-	body, err := newOutgoing(&call)
+	for attempt := 1; ; attempt++ {
+		resp, err := c.send(ctx, &call)
+		var stale *staleError
+		if err == nil || !errors.As(err, &stale) {
+			return resp, err
+		}
+		if attempt == maxAttempts || !mayRepeat(&call) {
+			return nil, &Unavailable{stale.err}
+		}
+		call.Body, call.Interrupt = nil, nil // a replayed body is no stream that waits
+		if call.Length > 0 {
+			if call.Body, err = call.Replay(); err != nil {
+				return nil, fmt.Errorf("replaying the body: %w", err)
+			}
+		}
+	}
+}
+
+// send makes one attempt at a call. A [*staleError] may be tried again.
+func (c *Client) send(ctx context.Context, call *Call) (*http.Response, error) {
+	body, err := newGuard(call)
 	if err != nil {
 		return nil, err
 	}
-	req, err := c.request(ctx, &call, body)
+	used := new(connection)
+	req, err := c.request(used.trace(ctx), call, body)
 	if err != nil {
 		return nil, err
 	}
@@ -140,11 +161,9 @@ func (c *Client) Do(ctx context.Context, call Call) (*http.Response, error) {
 		err = body.settle(resp)
 	}
 	if failed := body.stop(); failed != nil {
-		err = failed
-	} else if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("calling the store: %w", context.Cause(ctx))
+		err = wrapBody(failed)
 	} else if err != nil {
-		err = &Unavailable{err}
+		err = used.explain(ctx, err)
 	}
 	if err != nil {
 		if resp != nil {
@@ -157,7 +176,7 @@ func (c *Client) Do(ctx context.Context, call Call) (*http.Response, error) {
 }
 
 // request builds and signs the HTTP request of a call.
-func (c *Client) request(ctx context.Context, call *Call, body *outgoing) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, call *Call, body *guard) (*http.Request, error) {
 	credentials, err := c.credentialsFor(ctx, call)
 	if err != nil {
 		return nil, err
@@ -171,7 +190,9 @@ func (c *Client) request(ctx context.Context, call *Call, body *outgoing) (*http
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		ContentLength: call.Length, Body: http.NoBody,
 	}).WithContext(ctx)
-	body.attach(req)
+	if body != nil {
+		req.Body = body
+	}
 	sigv4.Signer{
 		AccessKey: credentials.AccessKey, Secret: credentials.Secret.Reveal(),
 		SessionToken: credentials.SessionToken.Reveal(), Region: c.region, Keys: c.keys,

@@ -44,20 +44,5 @@ func headerFor(call *Call) http.Header {
 	if call.Length >= expectFrom {
 		h.Set("Expect", "100-continue")
 	}
-	if mayRepeat(call) {
-		// Present without a value: net/http takes the request for an
-		// idempotent one and does not send the header.
-		h["Idempotency-Key"] = nil
-	}
 	return h
-}
-
-// mayRepeat reports whether a call may be sent again after a kept connection
-// broke before an answer came. Methods that are idempotent in HTTP may if there
-// is no body; everything else only where the caller can replay it.
-func mayRepeat(call *Call) bool {
-	if call.Replay != nil {
-		return true
-	}
-	return call.Length == 0 && call.Method != http.MethodPost && call.Method != http.MethodPatch
 }

@@ -25,7 +25,6 @@ posture_alone if {
 
 several if {
 	input.request.class == "write"
-	count(requirements) > 0
 	not posture_alone
 }
 
@@ -117,21 +116,15 @@ one(values, _) := min(values) if count(values) > 0
 
 one(values, otherwise) := otherwise if count(values) == 0
 
-# A stronger requirement that names no key keeps the posture's, where both use KMS.
-default both_kms := false
-
-both_kms if {
-	mode in modes.kms
-	input.posture.mode in modes.kms
-}
-
+# A stronger requirement that names no key keeps the posture's. Only a posture of a
+# KMS mode has one.
 default inherited_key := ""
 
-inherited_key := input.posture.key_id if both_kms
+inherited_key := input.posture.key_id if mode in modes.kms
 
 default inherited_context := {}
 
-inherited_context := input.posture.context if both_kms
+inherited_context := input.posture.context if mode in modes.kms
 
 key_id := one(said("key_id"), inherited_key)
 

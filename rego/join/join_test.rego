@@ -156,3 +156,39 @@ test_malformed_answer_to_a_read_reaches_the_decision if {
 	on_read(testing.get, {"a": {"mode": "cs", "on_read": "reject"}}) == "malformed"
 	on_read(testing.get, {"a": {"mode": "cse", "onread": "reject"}}) == "malformed"
 }
+
+test_neutral_words_say_nothing if {
+	r := {"mode": "sse-kms", "key_id": "", "keyring": "", "bucket_key": "unset"}
+	joined(kms, {"neutral": r}) == expected_kms
+	conflicts(kms, {"neutral": r}) == set()
+}
+
+test_allowed_keys_without_a_required_key if {
+	joined(testing.posture("sse-s3"), {"raise": {"mode": "sse-kms", "allowed_keys": [other]}}).allowed_keys == [other]
+}
+
+test_empty_lists_of_allowed_keys_say_nothing if {
+	joined(testing.posture("sse-kms"), {"same": {"mode": "sse-kms", "allowed_keys": [other]}}).allowed_keys == [other]
+}
+
+two := {"a": {"mode": "cse", "keyring": "a"}, "b": {"mode": "cse", "keyring": "b"}}
+
+test_requirements_do_not_matter_where_nothing_is_written[name] if {
+	some name, requirements in {"one": {"a": {"mode": "cse"}}, "two": two}
+	found := join.encryption with input as testing.get
+		with data.site.encryption as site(requirements)
+	found.mode == "unchanged"
+}
+
+test_conflicts_do_not_matter_where_nothing_is_written if {
+	found := join.conflicts with input as testing.get
+		with data.site.encryption as site(two)
+	count(found) == 0
+}
+
+test_other_operations_do_not_ask_the_site[class] if {
+	some class in ["delete", "list", "object-config", "bucket-config", "admin"]
+	found := join.requirements with input as testing.with_fields({"request": {"class": class}})
+		with data.site.encryption as site(two)
+	count(found) == 0
+}

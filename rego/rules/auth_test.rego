@@ -38,3 +38,8 @@ test_anonymous_changes_are_denied[class] if {
 test_anonymous_read_that_changes_something_is_denied if {
 	findings(object.union(object.union(testing.get, {"request": {"read_only": false}}), anonymous)) == {"AUT-002"}
 }
+
+test_anonymous_may_not_read_settings if {
+	settings := {"request": {"operation": "GetBucketPolicy", "class": "bucket-config"}}
+	findings(object.union(object.union(testing.get, settings), anonymous)) == {"AUT-002"}
+}

@@ -56,7 +56,6 @@ customer_keys if input.posture.mode == "sse-c"
 
 customer_keys if {
 	input.posture.on_conflict in modes.keeps
-	input.posture.rank >= 0
 	input.posture.rank <= modes.rank["sse-c"]
 }
 
@@ -92,10 +91,9 @@ deny contains {
 	"msg": "the document asks for weaker encryption than is required here",
 	"path": setting.path,
 } if {
-	input.document.present
-	not input.request.operation in {"PutBucketEncryption", "PutBucketReplication", "UpdateObjectEncryption"}
 	some setting in input.document.settings
 	setting.rank < document_floor
+	not input.request.operation in judged_above
 }
 
 deny contains {
@@ -103,9 +101,8 @@ deny contains {
 	"msg": "the document does not say how what it writes is encrypted",
 	"path": "document.destinations",
 } if {
-	input.document.present
-	not input.request.operation in {"PutBucketEncryption", "PutBucketReplication", "UpdateObjectEncryption"}
 	count(input.document.destinations) > 0
+	not input.request.operation in judged_above
 	count(input.document.settings) == 0
 	document_floor > modes.rank["sse-s3"]
 }
@@ -119,6 +116,9 @@ deny contains {
 	some setting in input.document.settings
 	setting.rank < input.posture.rank
 }
+
+# Documents with a rule of their own.
+judged_above := {"PutBucketEncryption", "PutBucketReplication", "UpdateObjectEncryption"}
 
 # The strength a bucket default can have at most, for what the posture asks.
 default_floor := modes.rank["sse-s3"] if input.posture.mode in {"sse-c", "cse"}

@@ -100,3 +100,20 @@ test_weaker_reencryption_is_denied if {
 	update("dsse-kms", "sse-kms") == {"BKT-006"}
 	update("cse", "sse-kms") == {"BKT-006"}
 }
+
+test_blocked_types_of_other_operations_are_not_judged if {
+	findings(testing.posture("sse-kms"), {"document": {"present": true, "blocked": ["NONE"]}}) == set()
+}
+
+test_unblocking_sse_c_is_denied_where_clients_may_not_choose if {
+	blocking(testing.posture("sse-s3"), ["NONE"]) == {"BKT-002"}
+}
+
+test_replicas_that_do_not_say_pass if {
+	rules := object.union(testing.document("PutBucketReplication", []), {"document": {"destinations": ["mirror"]}})
+	findings(testing.posture("sse-kms"), rules) == set()
+}
+
+test_documents_that_write_nothing_pass if {
+	findings(testing.posture("sse-kms"), testing.document("RestoreObject", [])) == set()
+}

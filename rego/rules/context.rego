@@ -18,7 +18,6 @@ deny contains {
 	"path": "encryption.requested.context",
 } if {
 	some name, value in input.encryption.requested.context
-	input.request.class == "write"
 	join.encryption.on_conflict != "replace"
 	join.encryption.context[name] != value
 }

@@ -42,3 +42,8 @@ test_client_may_ask_for_what_it_needs if asking("keep-if-stronger", "sse-kms") =
 test_client_that_asks_for_less_is_denied if asking("keep-if-stronger", "sse-s3") == {"CPY-001"}
 
 test_asking_does_not_help_where_it_is_not_kept if asking("replace", "sse-kms") == {"CPY-001"}
+
+test_facts_of_an_absent_source_do_not_matter if {
+	absent := {"copy_source": {"present": false, "encryption": {"known": true, "mode": "cse", "rank": 40}}}
+	count(copy.deny) == 0 with input as object.union(testing.base, absent)
+}

@@ -43,8 +43,6 @@ deny contains {
 permitted(key, allowed) if key in allowed
 
 permitted(key, allowed) if {
-	not startswith(key, "arn:")
-	not contains(key, "/")
 	some known in allowed
 	endswith(known, concat("", [":key/", key]))
 }
@@ -53,7 +51,6 @@ permitted(key, allowed) if {
 permitted(key, allowed) if {
 	some known in allowed
 	concat("", ["arn:aws:kms:", known]) == key
-	not contains(known, ":")
 }
 
 # METADATA

@@ -1,0 +1,647 @@
+package sigv4
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sealgate/sealgate/module/s3"
+)
+
+// signed is a request of the example client, signed by our Signer at
+// exampleTime and received.
+func signed(t testing.TB, method, target, payload string, set func(h *http.Request)) *http.Request {
+	t.Helper()
+	h, err := http.NewRequest(method, "https://s3.amazonaws.com"+target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set != nil {
+		set(h)
+	}
+	s := Signer{AccessKey: exampleAccessKey, Secret: exampleSecret, Region: "us-east-1"}
+	s.Sign(h, payload, exampleTime)
+	return received(t, h)
+}
+
+// presigned is a URL of the example client for exampleTime, signed over host
+// and the header names given; extra parameters replace the usual ones.
+func presigned(t testing.TB, method, path string, header http.Header, extra map[string]string) *http.Request {
+	t.Helper()
+	names := []string{"host"}
+	for name := range header {
+		names = append(names, strings.ToLower(name))
+	}
+	slices.Sort(names)
+	params := map[string]string{
+		queryAlgorithm:     algorithm,
+		queryCredential:    exampleAccessKey + "/" + exampleScope,
+		queryDate:          exampleDate,
+		queryExpires:       "3600",
+		querySignedHeaders: strings.Join(names, ";"),
+	}
+	for name, value := range extra {
+		params[name] = value
+	}
+	var pairs []string
+	for name, value := range params {
+		pairs = append(pairs, s3.EscapeQuery(name)+"="+s3.EscapeQuery(value))
+	}
+	query, err := s3.ParseQuery(strings.Join(pairs, "&"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := canonicalRequest{Method: method, Path: path, Query: canonicalQuery(query, ""), Payload: UnsignedPayload}
+	if v, ok := params[headerContentSHA256]; ok {
+		c.Payload = v
+	}
+	for _, name := range names {
+		values := header.Values(name)
+		switch {
+		case name == "host":
+			values = []string{"s3.amazonaws.com"}
+		case name == "x-amz-content-sha256":
+			c.Payload = values[0]
+		}
+		c.Headers = append(c.Headers, canonicalHeader{name, values})
+	}
+	signature := sign(signingKeyFor(exampleSecret, exampleScope), stringToSign(exampleDate, exampleScope, c.bytes()))
+	h, err := http.NewRequest(method, "https://s3.amazonaws.com"+path+"?"+c.Query+"&X-Amz-Signature="+signature, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range header {
+		h.Header[name] = values
+	}
+	return received(t, h)
+}
+
+// editQuery replaces a parameter in the raw target, or removes it for "".
+func editQuery(r *http.Request, name, value string) {
+	path, query, _ := strings.Cut(r.RequestURI, "?")
+	var parts []string
+	for part := range strings.SplitSeq(query, "&") {
+		if !strings.HasPrefix(part, name+"=") {
+			parts = append(parts, part)
+		}
+	}
+	if value != "" {
+		parts = append(parts, name+"="+value)
+	}
+	r.RequestURI = path + "?" + strings.Join(parts, "&")
+}
+
+func TestVerifyHeaderAttacks(t *testing.T) {
+	t.Parallel()
+	replace := func(old, new string) func(*http.Request) {
+		return func(r *http.Request) {
+			v := r.Header.Get("Authorization")
+			if !strings.Contains(v, old) {
+				panic("nothing to replace: " + old)
+			}
+			r.Header.Set("Authorization", strings.ReplaceAll(v, old, new))
+		}
+	}
+	for _, test := range []struct {
+		name          string
+		change        func(r *http.Request)
+		code, message string
+	}{
+		{"unsigned x-amz header", func(r *http.Request) { r.Header.Set("X-Amz-Acl", "private") }, "AccessDenied", "not signed"},
+		{"unsigned metadata", func(r *http.Request) { r.Header.Set("X-Amz-Meta-New", "1") }, "AccessDenied", "not signed"},
+		{"signed header changed", func(r *http.Request) { r.Header.Set("X-Amz-Storage-Class", "GLACIER") }, "SignatureDoesNotMatch", ""},
+		{"signed header removed", func(r *http.Request) { r.Header.Del("X-Amz-Storage-Class") }, "SignatureDoesNotMatch", ""},
+		{"signed metadata removed", func(r *http.Request) { r.Header.Del("X-Amz-Meta-A_b") }, "InvalidRequest", "x-amz-meta-a_b is signed but did not arrive"},
+		{"other signed header with underscore removed", replace("SignedHeaders=content-type;", "SignedHeaders=content-type;custom_name;"), "InvalidRequest", "custom_name"},
+		{"content-type changed", func(r *http.Request) { r.Header.Set("Content-Type", "text/html") }, "SignatureDoesNotMatch", ""},
+		{"second Authorization", func(r *http.Request) { r.Header.Add("Authorization", "AWS x:y") }, "InvalidArgument", ""},
+		{"header and query", func(r *http.Request) { r.RequestURI += "?X-Amz-Signature=00" }, "InvalidArgument", "Only one auth mechanism"},
+		{"header and expiry in query", func(r *http.Request) { r.RequestURI += "?X-Amz-Expires=10" }, "InvalidArgument", "Only one auth mechanism"},
+		{"header and V2 query", func(r *http.Request) { r.RequestURI += "?AWSAccessKeyId=A&Signature=B&Expires=1" }, "InvalidArgument", "Only one auth mechanism"},
+		{"V2", func(r *http.Request) { r.Header.Set("Authorization", "AWS AK:c2ln") }, "InvalidRequest", "signature_version='s3v4'"},
+		{"SigV4A", replace(algorithm, algorithmV4A), "InvalidRequest", "SigV4A"},
+		{"bearer", func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, "InvalidArgument", "Unsupported Authorization Type"},
+		{"empty Authorization", func(r *http.Request) { r.Header.Set("Authorization", "") }, "InvalidArgument", "Unsupported Authorization Type"},
+		{"token", func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "t") }, "InvalidToken", "no temporary credentials"},
+		{"no date", func(r *http.Request) { r.Header.Del("X-Amz-Date") }, "AccessDenied", "valid Date or x-amz-date"},
+		{"bad date", func(r *http.Request) { r.Header.Set("X-Amz-Date", "20130524T000000.5Z") }, "AccessDenied", "valid Date or x-amz-date"},
+		{"date of another day", func(r *http.Request) { r.Header.Set("X-Amz-Date", "20130525T000000Z") }, "AuthorizationHeaderMalformed", "Invalid credential date"},
+		{"date of another second", func(r *http.Request) { r.Header.Set("X-Amz-Date", "20130524T000001Z") }, "SignatureDoesNotMatch", ""},
+		{"wrong service", replace("/s3/", "/ec2/"), "AuthorizationHeaderMalformed", `incorrect service "ec2"`},
+		{"express", replace("/s3/", "/s3express/"), "AuthorizationHeaderMalformed", "incorrect service"},
+		{"wrong terminal", replace("aws4_request", "aws5_request"), "AuthorizationHeaderMalformed", "incorrect terminal"},
+		{"wrong region", replace("us-east-1", "eu-west-1"), "AuthorizationHeaderMalformed", "the region 'eu-west-1' is wrong; expecting 'us-east-1'"},
+		{"bad credential date", replace("/20130524/", "/2013-5-4/"), "AuthorizationHeaderMalformed", "incorrect date format"},
+		{"short credential", replace("/us-east-1/", "/"), "AuthorizationHeaderMalformed", "mal-formed"},
+		{"long credential", replace("/us-east-1/", "/a/us-east-1/"), "AuthorizationHeaderMalformed", "mal-formed"},
+		{"other access key", replace("EXAMPLE/", "EXAMPLF/"), "", ""}, // the secret belongs to the key: the engine looks it up
+		{"truncated signature", func(r *http.Request) { v := r.Header.Get("Authorization"); r.Header.Set("Authorization", v[:len(v)-1]) }, "SignatureDoesNotMatch", ""},
+		{"longer signature", func(r *http.Request) { r.Header.Set("Authorization", r.Header.Get("Authorization")+"0") }, "SignatureDoesNotMatch", ""},
+		{"upper-case signature", func(r *http.Request) {
+			head, sig, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+			r.Header.Set("Authorization", head+"Signature="+strings.ToUpper(sig))
+		}, "SignatureDoesNotMatch", ""},
+		{"no signature", func(r *http.Request) {
+			head, _, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+			r.Header.Set("Authorization", head+"Signature=")
+		}, "AuthorizationHeaderMalformed", "missing Signature"},
+		{"component missing", func(r *http.Request) {
+			head, _, _ := strings.Cut(r.Header.Get("Authorization"), ", Signature=")
+			r.Header.Set("Authorization", head)
+		}, "AuthorizationHeaderMalformed", "missing Signature"},
+		{"component twice", func(r *http.Request) {
+			r.Header.Set("Authorization", r.Header.Get("Authorization")+", Credential=x")
+		}, "AuthorizationHeaderMalformed", "three components"},
+		{"component unknown", replace(", Signature=", ", Sig="), "AuthorizationHeaderMalformed", "missing Signature"},
+		{"SignedHeaders without host", replace("content-type;host;", "content-type;"), "AccessDenied", "not signed"},
+		{"SignedHeaders twice", replace(";host;", ";host;host;"), "AuthorizationHeaderMalformed", "SignedHeaders"},
+		{"SignedHeaders unsorted", replace("content-type;host;", "host;content-type;"), "AuthorizationHeaderMalformed", "SignedHeaders"},
+		{"SignedHeaders upper case", replace(";host;", ";Host;"), "AuthorizationHeaderMalformed", "SignedHeaders"},
+		{"SignedHeaders with empty name", replace("SignedHeaders=", "SignedHeaders=;"), "AuthorizationHeaderMalformed", "SignedHeaders"},
+		{"SignedHeaders without one", replace("content-type;host;", "host;"), "SignatureDoesNotMatch", ""},
+		{"other host", func(r *http.Request) { r.Host = "s3.amazonaws.com:443" }, "SignatureDoesNotMatch", ""},
+		{"other key", func(r *http.Request) { r.RequestURI = "/bucket/key3" }, "SignatureDoesNotMatch", ""},
+		{"added slash", func(r *http.Request) { r.RequestURI = "/bucket//key2" }, "SignatureDoesNotMatch", ""},
+		{"added query", func(r *http.Request) { r.RequestURI += "?x-id=PutObject" }, "SignatureDoesNotMatch", ""},
+		{"no payload hash", func(r *http.Request) { r.Header.Del(headerContentSHA256) }, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"},
+		{"bad payload hash", func(r *http.Request) { r.Header.Set(headerContentSHA256, "abc") }, "InvalidArgument", "x-amz-content-sha256 must be"},
+		{"other payload hash", func(r *http.Request) { r.Header.Set(headerContentSHA256, strings.Repeat("a", 64)) }, "SignatureDoesNotMatch", ""},
+		// CVE-2026-40344 and its kind: the payload form must not get a request past the signature.
+		{"unsigned trailer instead", func(r *http.Request) { r.Header.Set(headerContentSHA256, StreamingUnsignedTrailer) }, "SignatureDoesNotMatch", ""},
+		{"unsigned payload instead", func(r *http.Request) { r.Header.Set(headerContentSHA256, UnsignedPayload) }, "SignatureDoesNotMatch", ""},
+		{"signed chunks instead", func(r *http.Request) { r.Header.Set(headerContentSHA256, StreamingSigned) }, "SignatureDoesNotMatch", ""},
+		{"signed chunks and trailer instead", func(r *http.Request) { r.Header.Set(headerContentSHA256, StreamingSignedTrailer) }, "SignatureDoesNotMatch", ""},
+		{"SigV4A chunks", func(r *http.Request) {
+			r.Header.Set(headerContentSHA256, "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD")
+		}, "NotImplemented", "SigV4A"},
+		{"event stream", func(r *http.Request) { r.Header.Set(headerContentSHA256, "STREAMING-AWS4-HMAC-SHA256-EVENTS") }, "InvalidArgument", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := signed(t, "PUT", "/bucket/key2", EmptySHA256, func(h *http.Request) {
+				h.Header.Set("Content-Type", "text/plain")
+				h.Header.Set("X-Amz-Storage-Class", "STANDARD")
+				h.Header.Set("X-Amz-Meta-A_b", "c")
+			})
+			v := verifierAt(exampleTime)
+			if _, _, err := identify(v, r, exampleSecret); err != nil {
+				t.Fatalf("refused before the change: %v", err)
+			}
+			test.change(r)
+			_, _, err := identify(v, r, exampleSecret)
+			if test.code == "" {
+				if err != nil {
+					t.Fatalf("refused: %v", err)
+				}
+				return
+			}
+			wantRefusal(t, err, test.code, test.message)
+		})
+	}
+}
+
+func TestVerifyPresignedAttacks(t *testing.T) {
+	t.Parallel()
+	set := func(name, value string) func(*http.Request) {
+		return func(r *http.Request) { editQuery(r, name, value) }
+	}
+	const week = "must be less than a week"
+	for _, test := range []struct {
+		name          string
+		change        func(r *http.Request)
+		code, message string
+	}{
+		{"expires 0", set(queryExpires, "0"), "AuthorizationQueryParametersError", "at least one second"},
+		{"expires 604801", set(queryExpires, "604801"), "AuthorizationQueryParametersError", week},
+		{"expires huge", set(queryExpires, strings.Repeat("9", 40)), "AuthorizationQueryParametersError", week},
+		{"expires -1", set(queryExpires, "-1"), "AuthorizationQueryParametersError", "must be non-negative"},
+		{"expires +1", set(queryExpires, "+1"), "AuthorizationQueryParametersError", "should be a number"},
+		{"expires NaN", set(queryExpires, "NaN"), "AuthorizationQueryParametersError", "should be a number"},
+		{"expires 1e3", set(queryExpires, "1e3"), "AuthorizationQueryParametersError", "should be a number"},
+		{"expires missing", set(queryExpires, ""), "AuthorizationQueryParametersError", "requires the X-Amz-Algorithm"},
+		{"longer", set(queryExpires, "604800"), "SignatureDoesNotMatch", ""},
+		{"later", set(queryDate, "20130524T000100Z"), "SignatureDoesNotMatch", ""},
+		{"other day", set(queryDate, "20130525T000000Z"), "AuthorizationQueryParametersError", "Invalid credential date"},
+		{"bad date", set(queryDate, "2013-05-24"), "AuthorizationQueryParametersError", "ISO8601"},
+		{"no date", set(queryDate, ""), "AuthorizationQueryParametersError", "requires"},
+		{"no algorithm", set(queryAlgorithm, ""), "AuthorizationQueryParametersError", "requires"},
+		{"no signature", set(querySignature, ""), "AuthorizationQueryParametersError", "requires"},
+		{"no signed headers", set(querySignedHeaders, ""), "AuthorizationQueryParametersError", "requires"},
+		{"no credential", set(queryCredential, ""), "AuthorizationQueryParametersError", "requires"},
+		{"other algorithm", set(queryAlgorithm, "AWS4-HMAC-SHA1"), "AuthorizationQueryParametersError", "only supports"},
+		{"SigV4A", set(queryAlgorithm, algorithmV4A), "InvalidRequest", "SigV4A"},
+		{"wrong service", set(queryCredential, exampleAccessKey+"%2F20130524%2Fus-east-1%2Fsts%2Faws4_request"), "AuthorizationQueryParametersError", "incorrect service"},
+		{"wrong region", set(queryCredential, exampleAccessKey+"%2F20130524%2Feu-west-1%2Fs3%2Faws4_request"), "AuthorizationQueryParametersError", "the region 'eu-west-1' is wrong"},
+		{"token in query", set("X-Amz-Security-Token", "t"), "InvalidToken", ""},
+		{"token in header", func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "t") }, "InvalidToken", ""},
+		{"header added", func(r *http.Request) { r.Header.Set("X-Amz-Acl", "public-read") }, "AccessDenied", "not signed"},
+		{"header added in query", set("x-amz-acl", "public-read"), "SignatureDoesNotMatch", ""},
+		{"signed header dropped", func(r *http.Request) { r.Header.Del("X-Amz-Meta-A") }, "InvalidRequest", "x-amz-meta-a is signed but did not arrive"},
+		{"signed header changed", func(r *http.Request) { r.Header.Set("X-Amz-Meta-A", "2") }, "SignatureDoesNotMatch", ""},
+		{"Authorization as well", func(r *http.Request) { r.Header.Set("Authorization", "AWS4-HMAC-SHA256 x") }, "InvalidArgument", "Only one auth mechanism"},
+		{"V2 as well", set("AWSAccessKeyId", "AK&Signature=x&Expires=1"), "InvalidArgument", "Only one auth mechanism"},
+		{"misspelt parameter", func(r *http.Request) { r.RequestURI = strings.Replace(r.RequestURI, "X-Amz-Date", "x-amz-date", 1) }, "", "any"},
+		{"signature twice", func(r *http.Request) { r.RequestURI += "&X-Amz-Signature=00" }, "", "any"},
+		{"other key", func(r *http.Request) { r.RequestURI = strings.Replace(r.RequestURI, "/key", "/kez", 1) }, "SignatureDoesNotMatch", ""},
+		// CVE-2026-40344: this value with query credentials skipped verification.
+		{"unsigned trailer header", func(r *http.Request) { r.Header.Set(headerContentSHA256, StreamingUnsignedTrailer) }, "InvalidRequest", "presigned"},
+		{"unsigned trailer query", set(headerContentSHA256, StreamingUnsignedTrailer), "InvalidRequest", "presigned"},
+		{"signed chunks header", func(r *http.Request) { r.Header.Set(headerContentSHA256, StreamingSigned) }, "InvalidRequest", "presigned"},
+		{"hash in query", set(headerContentSHA256, EmptySHA256), "SignatureDoesNotMatch", ""},
+		{"hash in query and another in the header", func(r *http.Request) {
+			editQuery(r, headerContentSHA256, EmptySHA256)
+			r.Header.Set(headerContentSHA256, UnsignedPayload)
+		}, "InvalidArgument", "more than once"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := presigned(t, "PUT", "/bucket/key", http.Header{"X-Amz-Meta-A": {"1"}}, nil)
+			v := verifierAt(exampleTime)
+			if _, _, err := identify(v, r, exampleSecret); err != nil {
+				t.Fatalf("refused before the change: %v", err)
+			}
+			test.change(r)
+			_, _, err := identify(v, r, exampleSecret)
+			if test.code == "" {
+				if err == nil {
+					t.Fatal("accepted")
+				}
+				return
+			}
+			wantRefusal(t, err, test.code, test.message)
+		})
+	}
+}
+
+func TestVerifyMethod(t *testing.T) {
+	t.Parallel()
+	for _, r := range []*http.Request{
+		signed(t, "GET", "/bucket/key", EmptySHA256, nil),
+		presigned(t, "GET", "/bucket/key", nil, nil),
+	} {
+		for _, method := range []string{"HEAD", "DELETE", "PUT"} {
+			r.Method = method
+			_, _, err := identify(verifierAt(exampleTime), r, exampleSecret)
+			wantRefusal(t, err, "SignatureDoesNotMatch", "")
+		}
+	}
+}
+
+func TestVerifyPresignedPayload(t *testing.T) {
+	t.Parallel()
+	hash := hexSHA256([]byte("body"))
+	for _, test := range []struct {
+		name    string
+		request func(t *testing.T) *http.Request
+		form    Payload
+		hash    string
+	}{
+		{"default", func(t *testing.T) *http.Request { return presigned(t, "PUT", "/bucket/key", nil, nil) }, PayloadUnsigned, ""},
+		{"query", func(t *testing.T) *http.Request {
+			return presigned(t, "PUT", "/bucket/key", nil, map[string]string{headerContentSHA256: hash})
+		}, PayloadHash, hash},
+		{"query unsigned", func(t *testing.T) *http.Request {
+			return presigned(t, "PUT", "/bucket/key", nil, map[string]string{headerContentSHA256: UnsignedPayload})
+		}, PayloadUnsigned, ""},
+		{"signed header", func(t *testing.T) *http.Request {
+			return presigned(t, "PUT", "/bucket/key", http.Header{headerContentSHA256: {hash}}, nil)
+		}, PayloadHash, hash},
+		{"header added to a URL for any body is still checked", func(t *testing.T) *http.Request {
+			r := presigned(t, "PUT", "/bucket/key", nil, nil)
+			r.Header.Set(headerContentSHA256, hash)
+			return r
+		}, PayloadHash, hash},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, p, err := identify(verifierAt(exampleTime), test.request(t), exampleSecret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Kind != Presigned || p.Payload != test.form || p.PayloadHash != test.hash {
+				t.Errorf("got %v %v %q, want presigned %v %q", p.Kind, p.Payload, p.PayloadHash, test.form, test.hash)
+			}
+		})
+	}
+}
+
+// Old SDKs list a header in X-Amz-SignedHeaders and carry it in the query.
+func TestVerifyPresignedHeaderInQuery(t *testing.T) {
+	t.Parallel()
+	const name, value = "x-amz-server-side-encryption", "aws:kms"
+	r := presigned(t, "PUT", "/bucket/key", http.Header{http.CanonicalHeaderKey(name): {value}}, map[string]string{name: value})
+	r.Header.Del(name)
+	if _, _, err := identify(verifierAt(exampleTime), r, exampleSecret); err != nil {
+		t.Fatal(err)
+	}
+	editQuery(r, name, "AES256")
+	_, _, err := identify(verifierAt(exampleTime), r, exampleSecret)
+	wantRefusal(t, err, "SignatureDoesNotMatch", "")
+}
+
+func TestVerifyTime(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name          string
+		presigned     bool
+		now           time.Duration // after signing
+		code, message string
+	}{
+		{"header, same time", false, 0, "", ""},
+		{"header, 15 minutes old", false, 15 * time.Minute, "", ""},
+		{"header, older", false, 15*time.Minute + time.Second, "RequestTimeTooSkewed", "too large"},
+		{"header, 15 minutes ahead", false, -15 * time.Minute, "", ""},
+		{"header, further ahead", false, -15*time.Minute - time.Second, "RequestTimeTooSkewed", "too large"},
+		{"header, years old", false, 200 * 365 * 24 * time.Hour, "RequestTimeTooSkewed", "too large"},
+		{"presigned, beyond the skew but valid", true, 59 * time.Minute, "", ""},
+		{"presigned, last second", true, time.Hour, "", ""},
+		{"presigned, expired", true, time.Hour + time.Second, "AccessDenied", "Request has expired"},
+		{"presigned, ahead within the skew", true, -15 * time.Minute, "", ""},
+		{"presigned, too far ahead", true, -15*time.Minute - time.Second, "AccessDenied", "Request is not valid yet"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := signed(t, "GET", "/bucket/key", EmptySHA256, nil)
+			if test.presigned {
+				r = presigned(t, "GET", "/bucket/key", nil, nil)
+			}
+			_, _, err := identify(verifierAt(exampleTime.Add(test.now)), r, exampleSecret)
+			if test.code == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			e := wantRefusal(t, err, test.code, test.message)
+			if detail(e, "ServerTime") != exampleTime.Add(test.now).Format(time.RFC3339) {
+				t.Errorf("ServerTime is %q", detail(e, "ServerTime"))
+			}
+			switch test.message {
+			case "too large":
+				if detail(e, "MaxAllowedSkewMilliseconds") != "900000" || detail(e, "RequestTime") != exampleDate {
+					t.Errorf("details are %v", e.Details)
+				}
+			case "Request has expired":
+				if detail(e, "X-Amz-Expires") != "3600" || detail(e, "Expires") != "2013-05-24T01:00:00Z" {
+					t.Errorf("details are %v", e.Details)
+				}
+			}
+		})
+	}
+}
+
+// A Date header serves where there is no x-amz-date.
+func TestVerifyDateHeader(t *testing.T) {
+	t.Parallel()
+	for _, date := range []string{exampleTime.Format(http.TimeFormat), exampleDate} {
+		r := signed(t, "GET", "/bucket/key", EmptySHA256, nil)
+		// Sign again with date instead of x-amz-date.
+		r.Header.Del("X-Amz-Date")
+		r.Header.Set("Date", date)
+		c := canonicalRequest{Method: "GET", Path: "/bucket/key", Payload: EmptySHA256, Headers: []canonicalHeader{
+			{"date", []string{date}}, {"host", []string{r.Host}}, {"x-amz-content-sha256", []string{EmptySHA256}},
+		}}
+		signature := sign(signingKeyFor(exampleSecret, exampleScope), stringToSign(exampleDate, exampleScope, c.bytes()))
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+exampleAccessKey+"/"+exampleScope+",SignedHeaders=date;host;x-amz-content-sha256,Signature="+signature)
+		if _, p, err := identify(verifierAt(exampleTime), r, exampleSecret); err != nil || !p.Time.Equal(exampleTime) {
+			t.Errorf("Date: %s: got time %v, error %v", date, p.Time, err)
+		}
+	}
+}
+
+func TestVerifyRegion(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		region, signed string
+		ok             bool
+	}{
+		{"eu-central-1", "eu-central-1", true},
+		{"eu-central-1", "us-east-1", true}, // what clients without a region sign for
+		{"eu-central-1", "eu-west-1", false},
+		{"us-east-1", "eu-central-1", false},
+		{"", "us-east-1", true},
+		{"", "eu-central-1", false},
+	} {
+		t.Run(test.region+" "+test.signed, func(t *testing.T) {
+			t.Parallel()
+			h, _ := http.NewRequest("GET", "https://s3.amazonaws.com/bucket/key", nil)
+			Signer{AccessKey: exampleAccessKey, Secret: exampleSecret, Region: test.signed}.Sign(h, EmptySHA256, exampleTime)
+			v := NewVerifier(VerifierConfig{Region: test.region, Now: at(exampleTime)})
+			_, _, err := identify(v, received(t, h), exampleSecret)
+			if test.ok {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			e := wantRefusal(t, err, "AuthorizationHeaderMalformed", "is wrong; expecting")
+			if want := v.region; detail(e, "Region") != want {
+				t.Errorf("Region is %q, want %q", detail(e, "Region"), want)
+			}
+		})
+	}
+}
+
+func TestVerifyMismatchDetails(t *testing.T) {
+	t.Parallel()
+	r := signed(t, "GET", "/bucket/key", EmptySHA256, nil)
+	r.RequestURI = "/bucket/key?partNumber=1"
+	_, _, err := identify(verifierAt(exampleTime), r, exampleSecret)
+	e := wantRefusal(t, err, "SignatureDoesNotMatch", "")
+	canonical := "GET\n/bucket/key\npartNumber=1\nhost:s3.amazonaws.com\nx-amz-content-sha256:" + EmptySHA256 + "\nx-amz-date:" + exampleDate + "\n\nhost;x-amz-content-sha256;x-amz-date\n" + EmptySHA256
+	toSign := "AWS4-HMAC-SHA256\n" + exampleDate + "\n" + exampleScope + "\n" + hexSHA256([]byte(canonical))
+	_, signature, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+	want := []s3.Detail{
+		{Name: "AWSAccessKeyId", Value: exampleAccessKey},
+		{Name: "StringToSign", Value: toSign},
+		{Name: "SignatureProvided", Value: signature},
+		{Name: "StringToSignBytes", Value: fmt.Sprintf("% x", toSign)},
+		{Name: "CanonicalRequest", Value: canonical},
+		{Name: "CanonicalRequestBytes", Value: fmt.Sprintf("% x", canonical)},
+	}
+	if !slices.Equal(e.Details, want) {
+		t.Errorf("got  %q\nwant %q", e.Details, want)
+	}
+	if strings.Contains(fmt.Sprint(e, e.Details), sign(signingKeyFor(exampleSecret, exampleScope), toSign)) {
+		t.Error("the error shows the right signature")
+	}
+
+	t.Run("customer key", func(t *testing.T) {
+		t.Parallel()
+		r := signed(t, "GET", "/bucket/key", EmptySHA256, func(h *http.Request) {
+			h.Header.Set("X-Amz-Server-Side-Encryption-Customer-Key", "c2VjcmV0")
+		})
+		r.RequestURI = "/bucket/key2"
+		_, _, err := identify(verifierAt(exampleTime), r, exampleSecret)
+		if e := wantRefusal(t, err, "SignatureDoesNotMatch", ""); strings.Contains(fmt.Sprint(e.Details), "c2VjcmV0") {
+			t.Error("the error repeats the customer's key")
+		}
+	})
+	t.Run("large", func(t *testing.T) {
+		t.Parallel()
+		r := signed(t, "GET", "/bucket/key", EmptySHA256, func(h *http.Request) {
+			h.Header.Set("X-Large", strings.Repeat("x", maxEchoed))
+		})
+		r.RequestURI = "/bucket/key2"
+		_, _, err := identify(verifierAt(exampleTime), r, exampleSecret)
+		if e := wantRefusal(t, err, "SignatureDoesNotMatch", ""); detail(e, "CanonicalRequest") != "" {
+			t.Error("the error repeats a large request")
+		}
+	})
+}
+
+func TestVerifyHeadersNotSigned(t *testing.T) {
+	t.Parallel()
+	r := signed(t, "PUT", "/bucket/key", EmptySHA256, nil)
+	r.Header.Set("X-Amz-Meta-Z", "1")
+	r.Header.Set("X-Amz-Acl", "private")
+	_, _, err := identify(verifierAt(exampleTime), r, exampleSecret)
+	if e := wantRefusal(t, err, "AccessDenied", ""); detail(e, "HeadersNotSigned") != "x-amz-acl, x-amz-meta-z" {
+		t.Errorf("HeadersNotSigned is %q", detail(e, "HeadersNotSigned"))
+	}
+}
+
+// net/http takes these out of the headers; clients sign them all the same.
+func TestVerifyRecoveredHeaders(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, lines, signedNames, canonical string }{
+		{"content-length", "Content-Length: 5\n", "content-length;host", "content-length:5\nhost:s3.amazonaws.com:8443\n"},
+		{"content-length 0", "Content-Length: 0\n", "content-length;host", "content-length:0\nhost:s3.amazonaws.com:8443\n"},
+		{"transfer-encoding", "Transfer-Encoding: chunked\n", "host;transfer-encoding", "host:s3.amazonaws.com:8443\ntransfer-encoding:chunked\n"},
+		{"spaces and lines", "X-Amz-Meta-A:   b   c  \nX-Amz-Meta-A: d\n", "host;x-amz-meta-a", "host:s3.amazonaws.com:8443\nx-amz-meta-a:b c,d\n"},
+		{"empty content-type not sent", "", "content-type;host", "content-type:\nhost:s3.amazonaws.com:8443\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			canonical := "PUT\n/bucket/key\n\n" + test.canonical + "x-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:" + exampleDate + "\n\n" +
+				test.signedNames + ";x-amz-content-sha256;x-amz-date\nUNSIGNED-PAYLOAD"
+			if strings.Contains(test.signedNames, "x-amz-meta") {
+				canonical = strings.Replace(canonical, "x-amz-meta-a:b c,d\nx-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:"+exampleDate+"\n",
+					"x-amz-content-sha256:UNSIGNED-PAYLOAD\nx-amz-date:"+exampleDate+"\nx-amz-meta-a:b c,d\n", 1)
+				canonical = strings.Replace(canonical, "host;x-amz-meta-a;x-amz-content-sha256;x-amz-date", "host;x-amz-content-sha256;x-amz-date;x-amz-meta-a", 1)
+			}
+			names := strings.Split(canonical, "\n")
+			list := names[len(names)-2]
+			signature := sign(signingKeyFor(exampleSecret, exampleScope), stringToSign(exampleDate, exampleScope, []byte(canonical)))
+			r := receivedText(t, "PUT /bucket/key HTTP/1.1\nHost: s3.amazonaws.com:8443\n"+test.lines+
+				"X-Amz-Date: "+exampleDate+"\nX-Amz-Content-Sha256: UNSIGNED-PAYLOAD\nAuthorization: AWS4-HMAC-SHA256 Credential="+
+				exampleAccessKey+"/"+exampleScope+", SignedHeaders="+list+", Signature="+signature)
+			if _, _, err := identify(verifierAt(exampleTime), r, exampleSecret); err != nil {
+				t.Errorf("refused: %v\n%v", err, refusal(t, err).Details)
+			}
+		})
+	}
+}
+
+// Both forms of a path decode to the key the gateway acts on.
+func TestVerifyPathForms(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ sent, signed, key string }{
+		{"/bucket/a%20b/../c//d%2B~%C3%A9%3D%40%3A%252F./x", "/bucket/a%20b/../c//d%2B~%C3%A9%3D%40%3A%252F./x", "a b/../c//d+~é=@:%2F./x"},
+		{"/bucket//lead", "/bucket//lead", "/lead"},
+		{"/bucket/.", "/bucket/.", "."},
+		{"/bucket/a+b!*'()", "/bucket/a+b!*'()", "a+b!*'()"},
+		{"/bucket/a+b!*'()", "/bucket/a%2Bb%21%2A%27%28%29", "a+b!*'()"},
+		{"/bucket/a%2bb", "/bucket/a%2bb", "a+b"},
+		{"/bucket/a%2bb", "/bucket/a%2Bb", "a+b"},
+		{"/bucket/%7Ea", "/bucket/~a", "~a"},
+		{"/bucket/a%2Fb", "/bucket/a/b", "a/b"},
+	} {
+		t.Run(test.sent+" as "+test.signed, func(t *testing.T) {
+			t.Parallel()
+			h := &http.Request{Method: "GET", Host: "s3.amazonaws.com", Header: http.Header{}, URL: &url.URL{Scheme: "https", Host: "s3.amazonaws.com", Opaque: test.signed}}
+			Signer{AccessKey: exampleAccessKey, Secret: exampleSecret, Region: "us-east-1"}.Sign(h, EmptySHA256, exampleTime)
+			r := received(t, h)
+			r.RequestURI = test.sent
+			req, _, err := identify(verifierAt(exampleTime), r, exampleSecret)
+			if err != nil {
+				t.Fatalf("refused: %v\n%v", err, refusal(t, err).Details)
+			}
+			if req.Bucket != "bucket" || req.Key != test.key {
+				t.Errorf("got bucket %q key %q, want key %q", req.Bucket, req.Key, test.key)
+			}
+		})
+	}
+	t.Run("a slash of the bucket cannot be hidden", func(t *testing.T) {
+		t.Parallel()
+		r := signed(t, "GET", "/bucket/a/b", EmptySHA256, nil)
+		r.RequestURI = "/bucket%2Fa/b"
+		if _, _, err := identify(verifierAt(exampleTime), r, exampleSecret); err == nil {
+			t.Error("accepted")
+		}
+	})
+}
+
+func TestVerifyNeverProvesOtherKinds(t *testing.T) {
+	t.Parallel()
+	r := receivedText(t, "GET /bucket/key HTTP/1.1\nHost: s3.amazonaws.com")
+	req := parse(t, r)
+	c, err := ParseClaim(req)
+	if err != nil || c.Kind != Anonymous {
+		t.Fatalf("got %v, %v, want anonymous", c.Kind, err)
+	}
+	if _, err := verifierAt(exampleTime).Verify(req, c, exampleSecret); err == nil {
+		t.Error("an anonymous claim was proved")
+	}
+	c.Kind = Form
+	if _, err := verifierAt(exampleTime).Verify(req, c, exampleSecret); err == nil {
+		t.Error("a form was proved without its policy")
+	}
+}
+
+func TestVerifyShortSecret(t *testing.T) {
+	t.Parallel()
+	for _, secret := range []string{"", "fifteen-letters"} {
+		h, _ := http.NewRequest("GET", "https://s3.amazonaws.com/bucket/key", nil)
+		Signer{AccessKey: "AK", Secret: secret, Region: "us-east-1"}.Sign(h, EmptySHA256, exampleTime)
+		_, _, err := identify(verifierAt(exampleTime), received(t, h), secret)
+		wantRefusal(t, err, "AccessDenied", "")
+		if secret != "" && strings.Contains(err.Error(), secret) {
+			t.Error("the error shows the secret")
+		}
+	}
+}
+
+func TestVerifyDoesNotMutate(t *testing.T) {
+	t.Parallel()
+	r := signed(t, "PUT", "/bucket/a%2bb", EmptySHA256, func(h *http.Request) { h.Header.Set("X-Amz-Meta-A", "b") })
+	header, target := r.Header.Clone(), r.RequestURI
+	if _, _, err := identify(verifierAt(exampleTime), r, exampleSecret); err != nil {
+		t.Fatal(err)
+	}
+	if r.RequestURI != target || len(r.Header) != len(header) {
+		t.Error("the request was changed")
+	}
+	for name, values := range header {
+		if !slices.Equal(r.Header[name], values) {
+			t.Errorf("header %s was changed", name)
+		}
+	}
+}
+
+func TestProofPrintsNoKey(t *testing.T) {
+	t.Parallel()
+	_, p, err := identify(verifierAt(exampleTime), signed(t, "GET", "/bucket/key", EmptySHA256, nil), exampleSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := new(KeyCache)
+	cache.key(p.Credential, exampleSecret)
+	signer := Signer{AccessKey: exampleAccessKey, Secret: exampleSecret, SessionToken: "tokentoken", Keys: cache}
+	decimal := strings.Trim(fmt.Sprint(p.key), "[]")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		for _, value := range []any{p, &p, signer, &signer, cache, verifierAt(exampleTime)} {
+			text := fmt.Sprintf(verb, value)
+			for _, secret := range []string{exampleSecret, "tokentoken", decimal, fmt.Sprintf("%x", p.key), strconv.Quote(string(p.key))} {
+				if strings.Contains(text, secret) {
+					t.Errorf("%s of %T shows a secret", verb, value)
+				}
+			}
+		}
+	}
+}
