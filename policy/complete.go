@@ -33,9 +33,7 @@ func (in *Input) complete(now func() time.Time) {
 	if in.Request.Payload == "" {
 		in.Request.Payload = PayloadNone
 	}
-	if len(in.Request.Actions) == 0 {
-		in.Request.Actions = List{in.Request.Action}
-	}
+	in.Request.Actions = in.Request.needed()
 	if !in.CopySource.Present {
 		in.CopySource = CopySource{}
 	}
@@ -59,6 +57,15 @@ func (in *Input) complete(now func() time.Time) {
 		in.Time = TimeAt(now())
 	}
 	in.Posture.complete()
+}
+
+// needed is every action on the resource. It is never empty: a request that names no
+// action at all needs one without a name, which no grant covers.
+func (r *Request) needed() List {
+	if len(r.Actions) == 0 {
+		return List{r.Action}
+	}
+	return r.Actions
 }
 
 func (r *Requested) complete() {

@@ -172,6 +172,32 @@ func TestGranted(t *testing.T) {
 	}
 }
 
+// TestMissing asks about inputs that Decide has not completed yet.
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	g := newEngine(t, nil).Current()
+	copying := put("data", "a")
+	copying.CopySource = CopySource{Present: true, Resource: Resource{Bucket: "secret", Key: "b"}}
+	copying.Request.SourceActions = List{"s3:GetObject"}
+	stranger := put("data", "a")
+	stranger.Identity.Principal = "stranger"
+	unnamed := put("data", "a")
+	unnamed.Request.Action = ""
+	for name, test := range map[string]struct {
+		in   *Input
+		want []string
+	}{
+		"granted":          {put("data", "a"), nil},
+		"only Action":      {stranger, []string{"s3:PutObject"}},
+		"no action at all": {unnamed, []string{""}},
+		"copy source":      {copying, []string{"s3:GetObject"}},
+	} {
+		if got := g.Missing(test.in); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
 // TestDecisionGolden pins the whole of an input and its decision.
 func TestDecisionGolden(t *testing.T) {
 	g := newEngine(t, nil).Current()

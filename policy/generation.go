@@ -91,7 +91,7 @@ func (g *Generation) complete(in *Input) ast.Value {
 // grants judges the actions on the resource and, for copies, those on the source.
 func (g *Generation) grants(in *Input) Grants {
 	id := in.Identity.grants()
-	ids, missing := g.posture.Missing(id, in.Request.Actions, in.Resource.Bucket, in.Resource.Key)
+	ids, missing := g.posture.Missing(id, in.Request.needed(), in.Resource.Bucket, in.Resource.Key)
 	if in.CopySource.Present || len(in.Request.SourceActions) > 0 {
 		actions := []string(in.Request.SourceActions)
 		if len(actions) == 0 {

@@ -2,7 +2,7 @@ package tests
 
 import (
 	"bytes"
-	"crypto/md5" //nolint:gosec // SSE-C names its key by an MD5
+	"crypto/md5"
 	"encoding/base64"
 	"io/fs"
 	"maps"
@@ -270,7 +270,7 @@ func TestClientsAsk(t *testing.T) {
 // customerKey is a key of SSE-C, in the headers' forms.
 func customerKey(fill byte) (key, sum string) {
 	k := bytes.Repeat([]byte{fill}, 32)
-	hash := md5.Sum(k) //nolint:gosec // SSE-C names its key by an MD5
+	hash := md5.Sum(k)
 	return base64.StdEncoding.EncodeToString(k), base64.StdEncoding.EncodeToString(hash[:])
 }
 

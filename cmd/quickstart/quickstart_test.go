@@ -7,6 +7,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -156,10 +160,13 @@ func TestKeptFolder(t *testing.T) {
 	})
 }
 
-// A store of somebody else's must confirm the encryption; one that does not is a
-// failed demo. The embedded store is such a store.
-func TestSilentStore(t *testing.T) {
-	t.Parallel()
+// The key pair of a store that is somebody else's.
+const storeKey, storeSecret = "AKIDSTORE", "a-secret-of-the-store"
+
+// startForeign runs the embedded store as if it were somebody else's. It returns its
+// URL and the folder with its buckets.
+func startForeign(t *testing.T) (*url.URL, string) {
+	t.Helper()
 	dir := t.TempDir()
 	address, err := freeAddress()
 	if err != nil {
@@ -168,22 +175,55 @@ func TestSilentStore(t *testing.T) {
 	store, err := startChild(t.Context(), childSpec{
 		name: "serve-store", dir: dir, log: filepath.Join(dir, "store.log"), env: []string{
 			envProgram + "=1", envStoreListen + "=" + address, envStoreDir + "=" + dir,
-			envStoreAccessKey + "=AKIDSTORE", envStoreSecretKey + "=a-secret-of-the-store",
+			envStoreAccessKey + "=" + storeKey, envStoreSecretKey + "=" + storeSecret,
 		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.stop()
+	t.Cleanup(store.stop)
+	return &url.URL{Scheme: "http", Host: address}, filepath.Join(dir, "objects")
+}
 
-	cmd := program(t, t.TempDir(), "-check", "-store", "http://"+address)
-	cmd.Env = append(cmd.Env, "AWS_ACCESS_KEY_ID=AKIDSTORE", "AWS_SECRET_ACCESS_KEY=a-secret-of-the-store")
-	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState.ExitCode() != exitFailed || !strings.Contains(string(out), "502 BadGateway") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	if left := entries(t, filepath.Join(dir, "objects")); slices.Contains(left, defaultBucket) {
-		t.Errorf("left in the store: %q", left)
+// A store of somebody else's must confirm the encryption, and is left as it was.
+func TestForeignStore(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		confirms string
+		status   int
+		want     string
+	}{
+		{"that confirms", "AES256", exitOK, "store confirmed   sse-s3"},
+		{"that says nothing", "", exitFailed, "502 BadGateway"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			behind, buckets := startForeign(t)
+			store := httptest.NewServer(&httputil.ReverseProxy{
+				Rewrite: func(r *httputil.ProxyRequest) {
+					r.SetURL(behind)
+					r.Out.Host = r.In.Host // it is signed
+				},
+				ModifyResponse: func(r *http.Response) error {
+					if tc.confirms != "" && r.Request.Method == http.MethodPut {
+						r.Header.Set("X-Amz-Server-Side-Encryption", tc.confirms)
+					}
+					return nil
+				},
+			})
+			t.Cleanup(store.Close)
+
+			cmd := program(t, t.TempDir(), "-check", "-store", store.URL)
+			cmd.Env = append(cmd.Env, "AWS_ACCESS_KEY_ID="+storeKey, "AWS_SECRET_ACCESS_KEY="+storeSecret)
+			out, err := cmd.CombinedOutput()
+			if cmd.ProcessState.ExitCode() != tc.status || !strings.Contains(string(out), tc.want) {
+				t.Errorf("%v; want status %d and %q in\n%s", err, tc.status, tc.want, out)
+			}
+			if left := entries(t, buckets); slices.Contains(left, defaultBucket) {
+				t.Errorf("left in the store: %q", left)
+			}
+		})
 	}
 }
 

@@ -329,6 +329,10 @@ func (t *tour) failed(ctx context.Context, doing string, err error) error {
 	if rerr != nil {
 		return fmt.Errorf("%s: %d %s: %s (%w)", doing, reply.HTTPStatusCode(), api.ErrorCode(), said, rerr)
 	}
-	return fmt.Errorf("%s: %d %s: %s (decision record %s: %s, %s)",
-		doing, reply.HTTPStatusCode(), api.ErrorCode(), said, r.ID, r.Outcome, cmp.Or(r.Cause, "no cause given"))
+	recorded := string(r.Outcome)
+	if !strings.Contains(r.Cause, said) {
+		recorded += ", " + r.Cause
+	}
+	return fmt.Errorf("%s: %d %s: %s (decision record %s: %s)",
+		doing, reply.HTTPStatusCode(), api.ErrorCode(), said, r.ID, recorded)
 }

@@ -237,21 +237,35 @@ func TestSetDisabled(t *testing.T) {
 	}
 }
 
-// An entry that is shared by an alias cannot be changed for one alone.
+// A value that several entries share cannot be changed for one of them alone.
 func TestSetDisabledRefusesSharedValues(t *testing.T) {
 	t.Parallel()
-	const shared = `version: 1
+	for name, tc := range map[string]struct {
+		in   string
+		keys []string
+	}{
+		"alias": {`version: 1
 clients:
   - {access_key: app1, secret: 0123456789abcdef, principal: p, disabled: &off false}
   - {access_key: app2, secret: 0123456789abcdef, principal: p, disabled: *off}
-`
-	path := fixture(t, shared)
-	for _, key := range []string{"app1", "app2"} {
-		if err := SetDisabled(path, key, Disabled); !errors.Is(err, errOwnHand) {
-			t.Errorf("%s: %v", key, err)
-		}
-	}
-	if read(t, path) != shared {
-		t.Error("file changed")
+`, []string{"app1", "app2"}},
+		"merge": {`version: 1
+clients:
+  - &base {access_key: app1, secret: 0123456789abcdef, principal: p, disabled: false}
+  - {<<: *base, access_key: app2}
+`, []string{"app1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := fixture(t, tc.in)
+			for _, key := range tc.keys {
+				if err := SetDisabled(path, key, Disabled); !errors.Is(err, errOwnHand) {
+					t.Errorf("%s: %v", key, err)
+				}
+			}
+			if read(t, path) != tc.in {
+				t.Error("file changed")
+			}
+		})
 	}
 }

@@ -156,7 +156,7 @@ func (b *bed) request(method, path, body string, header ...string) *http.Request
 	return r
 }
 
-func sign(t *testing.T, r *http.Request, hash string) {
+func sign(t testing.TB, r *http.Request, hash string) {
 	t.Helper()
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
 	creds := aws.Credentials{AccessKeyID: testKey, SecretAccessKey: testSecret}

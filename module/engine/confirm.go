@@ -57,13 +57,16 @@ func (x *exchange) confirm(p plan, reply http.Header, at written) (sse.Observed,
 	return seen, nil
 }
 
-// satisfiedBy: at least the strength decided, under a key that was decided.
+// satisfiedBy: at least the strength decided, under a key that was decided. A
+// store reports the key behind an alias, so an alias is satisfied by any key.
 func (p plan) satisfiedBy(seen sse.Observed) bool {
 	if policy.Mode(seen.Mode).Rank() < p.mode.Rank() {
 		return false
 	}
 	if isKMS(sse.Mode(p.mode)) && len(p.keys) > 0 {
-		return slices.ContainsFunc(p.keys, func(k string) bool { return sse.SameKey(k, seen.KeyID) })
+		return slices.ContainsFunc(p.keys, func(k string) bool {
+			return sse.Choice{Mode: seen.Mode, KeyID: k}.Matches(seen)
+		})
 	}
 	return true
 }

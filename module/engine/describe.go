@@ -19,7 +19,7 @@ func (x *exchange) describe(req *s3.Request, asked sse.Choice) *policy.Input {
 	in := &policy.Input{
 		Identity: x.policyIdentity(),
 		Request: policy.Request{
-			ID: x.rec.ID, Operation: req.Op.Name, Action: req.Op.Action, Actions: req.Actions(),
+			ID: x.rec.ID, Operation: req.Op.Name, Action: req.Op.Action, Actions: actions(req),
 			Class: string(req.Op.Class), Method: req.Method, ReadOnly: req.Op.ReadOnly,
 			ContentLength: decodedLength(req),
 			Multipart:     policy.Multipart{Active: req.UploadID != "", UploadID: req.UploadID, PartNumber: req.PartNumber},
@@ -54,6 +54,19 @@ func (x *exchange) describe(req *s3.Request, asked sse.Choice) *policy.Input {
 		}
 	}
 	return in
+}
+
+// preflightAction is what a grant must allow "anonymous" for browsers to ask a
+// bucket's CORS rules. IAM has no action for a preflight; this is the one for
+// reading the same rules.
+const preflightAction = "s3:GetBucketCORS"
+
+// actions are the IAM actions a request needs on its own resource.
+func actions(req *s3.Request) []string {
+	if list := req.Actions(); len(list) > 0 {
+		return list
+	}
+	return []string{preflightAction}
 }
 
 func (x *exchange) policyIdentity() policy.Identity {

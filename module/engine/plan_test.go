@@ -129,6 +129,9 @@ func TestPlanSatisfiedBy(t *testing.T) {
 		{"nothing", plan{mode: policy.SSES3}, sse.Observed{}, false},
 		{"the key decided, as ARN", plan{mode: policy.KMS, keys: []string{"1234"}}, sse.Observed{Mode: sse.KMS, KeyID: "arn:aws:kms:eu-west-1:111122223333:key/1234", Reported: true}, true},
 		{"another key", plan{mode: policy.KMS, keys: []string{"1234"}}, sse.Observed{Mode: sse.KMS, KeyID: "arn:aws:kms:eu-west-1:111122223333:key/9999", Reported: true}, false},
+		{"an alias hides its key", plan{mode: policy.KMS, keys: []string{"alias/app"}}, sse.Observed{Mode: sse.KMS, KeyID: "arn:aws:kms:eu-west-1:111122223333:key/9999", Reported: true}, true},
+		{"another alias", plan{mode: policy.KMS, keys: []string{"alias/app"}}, sse.Observed{Mode: sse.KMS, KeyID: "alias/other", Reported: true}, false},
+		{"stronger mode under the key decided", plan{mode: policy.KMS, keys: []string{"1234"}}, sse.Observed{Mode: sse.DSSE, KeyID: "1234", Reported: true}, true},
 		{"no key named: any will do", plan{mode: policy.KMS}, sse.Observed{Mode: sse.KMS, KeyID: "x", Reported: true}, true},
 		{"an unknown mode is no strength", plan{mode: policy.SSES3}, sse.Observed{Mode: "rot13", Reported: true}, false},
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -63,7 +65,10 @@ func route(handler object) []object {
 	return []object{{"handle": []object{handler}}}
 }
 
-// selfSigned is a certificate for 127.0.0.1 and the pool that trusts it.
+// certified are the names of the test certificate.
+var certified = []string{"localhost", "s3.example.com", "s3.eu-central-1.amazonaws.com"}
+
+// selfSigned is a certificate for those names and the pool that trusts it.
 func selfSigned(t *testing.T) (certificate, key string, trust *x509.CertPool) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -74,7 +79,7 @@ func selfSigned(t *testing.T) (certificate, key string, trust *x509.CertPool) {
 		SerialNumber: big.NewInt(1),
 		NotBefore:    time.Now().Add(-time.Hour),
 		NotAfter:     time.Now().Add(time.Hour),
-		DNSNames:     []string{"localhost"},
+		DNSNames:     certified,
 		IsCA:         true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &private.PublicKey, private)
@@ -101,8 +106,26 @@ func clientFor(t *testing.T, version int, trust *x509.CertPool) *http.Client {
 	protocols.SetUnencryptedHTTP2(version == 2 && trust == nil)
 	transport := &http.Transport{Protocols: &protocols}
 	if trust != nil {
-		transport.TLSClientConfig = &tls.Config{RootCAs: trust, ServerName: "localhost"}
+		transport.TLSClientConfig = &tls.Config{RootCAs: trust}
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
+}
+
+// askAdmin asks the admin API on a unix socket.
+func askAdmin(t *testing.T, socket, method, path string) *http.Response {
+	t.Helper()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://127.0.0.1"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
 }

@@ -76,6 +76,9 @@ func TestMetadataThroughCaddy(t *testing.T) {
 				}
 				load(t, object{"apps": object{"http": httpApp(server), "tls": tlsApp}})
 				client := clientFor(t, tt.version, pool)
+				if tt.encrypted {
+					client.Transport.(*http.Transport).TLSClientConfig.ServerName = certified[0]
+				}
 				url := scheme + address(t, "main") + "/"
 				for range 2 { // the second request shares the connection
 					got := probe(t, client, url)

@@ -65,19 +65,19 @@ func TestRedactURI(t *testing.T) {
 	}
 }
 
+// FuzzRedactURI: whatever comes before it, a signature is hidden.
 func FuzzRedactURI(f *testing.F) {
-	f.Add("/b/k?X-Amz-Credential=c&x=y", "X-Amz-Signature")
-	f.Add("?&&==", "x")
-	f.Fuzz(func(t *testing.T, uri, name string) {
-		// Whatever comes before, a signature parameter that follows is hidden.
+	f.Add("/b/k?X-Amz-Credential=c&x=y")
+	f.Add("?&&==")
+	f.Add("/b/%3f")
+	f.Fuzz(func(t *testing.T, uri string) {
 		const secret = "5f0a6c7d1e"
-		if strings.Contains(uri, secret) || strings.ContainsAny(name, "&=?") || shownParameters[name] {
-			t.Skip()
-		}
-		in := uri + "?" + "X-Amz-Signature=" + secret
+		uri = strings.ReplaceAll(uri, secret, "")
+		separator := "?"
 		if strings.Contains(uri, "?") {
-			in = uri + "&X-Amz-Signature=" + secret
+			separator = "&"
 		}
+		in := uri + separator + "X-Amz-Signature=" + secret
 		if got := redactURI(in); strings.Contains(got, secret) {
 			t.Errorf("%q shows the signature: %q", in, got)
 		}

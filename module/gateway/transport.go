@@ -51,6 +51,9 @@ func transportForStore(raw json.RawMessage) (json.RawMessage, error) {
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return nil, fmt.Errorf("decoding transport: %w", err)
 	}
+	if fields["protocol"] != "http" {
+		return nil, fmt.Errorf("transport %q is not available; only http is", fields["protocol"])
+	}
 	if fields["compression"] == true {
 		return nil, errCompression
 	}

@@ -170,7 +170,6 @@ func (b *Body) ReadSmall() ([]byte, error) {
 	case b.pos > 0:
 		return nil, s3.ErrInternalError.WithCause(errors.New("sigv4: ReadSmall after Read"))
 	}
-	b.early = 0
 	if err := b.complete(); err != nil {
 		return nil, err
 	}

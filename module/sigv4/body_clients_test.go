@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -199,6 +201,73 @@ func TestBodyFromMinIOClient(t *testing.T) {
 				d.check(t, payload, form)
 			})
 		}
+	}
+}
+
+// boto3 and the JavaScript SDK put aws-chunked into HTTP's own chunks, where
+// there is no Content-Length.
+func TestBodyInTransferEncodingChunked(t *testing.T) {
+	t.Parallel()
+	for _, size := range clientSizes {
+		var d decoding
+		srv := d.serve(t, false)
+		u := upload{form: PayloadUnsignedTrailer, payload: randomBytes(size), trailer: "crc32", sizes: []int{8192, blockSize}}
+		r, err := http.NewRequest(http.MethodPut, srv.URL+"/bucket/key", struct{ io.Reader }{bytes.NewReader(u.encode().bytes())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = u.request().Wire
+		r.Header.Set("X-Amz-Content-Sha256", StreamingUnsignedTrailer)
+		resp, err := srv.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		d.check(t, u.payload, PayloadUnsignedTrailer)
+	}
+}
+
+// A client that goes away, or stops, in the middle of its body.
+func TestBodyOfBrokenConnection(t *testing.T) {
+	t.Parallel()
+	payload := randomBytes(100_000)
+	for _, tc := range []struct {
+		name    string
+		stalled bool // the client keeps the connection, the server runs out of time
+		code    string
+	}{
+		{"closed", false, "IncompleteBody"},
+		{"stalled", true, "RequestTimeout"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var d decoding
+			done := make(chan struct{})
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(done)
+				if tc.stalled {
+					if err := http.NewResponseController(w).SetReadDeadline(time.Now()); err != nil {
+						t.Error(err)
+					}
+				}
+				d.ServeHTTP(w, r)
+			}))
+			defer srv.Close()
+			conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "PUT /bucket/key HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", len(payload))
+			if _, err := conn.Write(payload[:len(payload)-1]); err != nil {
+				t.Fatal(err)
+			}
+			if !tc.stalled {
+				conn.Close()
+			}
+			<-done
+			wantCode(t, d.err, tc.code)
+		})
 	}
 }
 

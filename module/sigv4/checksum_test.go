@@ -198,10 +198,10 @@ func TestChecksumInQueryIsIgnored(t *testing.T) {
 	}
 }
 
-// The core tests must pass where only FIPS 140-3 approved algorithms may run.
+// The tests of the codec must pass where only FIPS 140-3 approved algorithms may run.
 func TestChecksumsUnderFIPS(t *testing.T) {
 	t.Parallel()
-	cmd := exec.Command(os.Args[0], "-test.run=^(TestChecksums|TestChecksumVectors|TestChunksVectors|TestBodyStreaming)$", "-test.count=1", "-test.v")
+	cmd := exec.Command(os.Args[0], "-test.run=^(TestChecksum|TestChunks|TestReadDocument|TestEncodeTrailer|TestBodyPlain|TestBodyStreaming)", "-test.skip=^TestChecksumsUnderFIPS$", "-test.count=1", "-test.v")
 	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

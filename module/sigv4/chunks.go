@@ -16,7 +16,6 @@ import (
 )
 
 const (
-	maxChunkHeader   = 1 << 10 // bytes, line end included
 	maxTrailer       = 4 << 10 // bytes after the final chunk header
 	chunkSignature   = "chunk-signature="
 	trailerSignature = "x-amz-trailer-signature"
@@ -117,8 +116,8 @@ func (c *chunkReader) next() (size int64, err error) {
 	}
 	c.count++
 	line, err := c.in.ReadSlice('\n')
-	if len(line) > maxChunkHeader || errors.Is(err, bufio.ErrBufferFull) {
-		return 0, incomplete("the header of chunk %d is longer than %d bytes", c.count, maxChunkHeader)
+	if errors.Is(err, bufio.ErrBufferFull) {
+		return 0, incomplete("the header of chunk %d is too long", c.count)
 	}
 	if err != nil {
 		return 0, err

@@ -216,6 +216,9 @@ func TestChunksStopAtForgedSignature(t *testing.T) {
 	defer b.Close()
 	got, err := io.ReadAll(b)
 	wantCode(t, err, "SignatureDoesNotMatch")
+	if !strings.Contains(err.Error(), "signature of chunk 2") {
+		t.Fatalf("got %v, which does not say where", err)
+	}
 	if !bytes.HasPrefix(u.payload, got) || len(got) > 2*blockSize {
 		t.Fatalf("%d bytes came out, want at most those of two chunks", len(got))
 	}

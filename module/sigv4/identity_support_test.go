@@ -48,7 +48,7 @@ func receivedText(t testing.TB, text string) *http.Request {
 	return r
 }
 
-var testParser = s3.Parser{Domains: []string{"s3.amazonaws.com"}}
+var testParser = s3.Parser{Domains: []string{"s3.amazonaws.com", "s3.example.com"}}
 
 func parse(t testing.TB, r *http.Request) *s3.Request {
 	t.Helper()

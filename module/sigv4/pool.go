@@ -12,7 +12,8 @@ const (
 	blockSize = 64 << 10
 	// frameSize is the buffer through which chunk headers and the trailer are
 	// read. Payload bytes are read past it, straight to the caller, once it is
-	// drained. It must hold the longest trailer section and one byte more.
+	// drained. It bounds the length of a line, and must hold the longest trailer
+	// section and one byte more.
 	frameSize = 8 << 10
 )
 

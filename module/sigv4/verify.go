@@ -25,6 +25,8 @@ const (
 	// characters are the least FIPS 140-3 mode takes as an HMAC key.
 	minSecret = 16
 
+	amzPrefix = "x-amz-"
+
 	// maxEchoed bounds, in bytes, the canonical request shown back to a client
 	// whose signature does not match.
 	maxEchoed = 8 << 10
@@ -185,11 +187,11 @@ func checkCoverage(req *s3.Request, c Claim) error {
 	}
 	need("host")
 	for name := range req.Wire {
-		name = strings.ToLower(name)
-		if !strings.HasPrefix(name, "x-amz-") || c.Kind == Presigned && strings.EqualFold(name, headerContentSHA256) {
+		if len(name) < len(amzPrefix) || !strings.EqualFold(name[:len(amzPrefix)], amzPrefix) ||
+			c.Kind == Presigned && strings.EqualFold(name, headerContentSHA256) {
 			continue
 		}
-		need(name)
+		need(strings.ToLower(name))
 	}
 	if missing == nil {
 		return nil
@@ -232,7 +234,7 @@ func headerValues(req *s3.Request, k Kind, name string) []string {
 		return req.TransferEncoding
 	}
 	values := req.Wire.Values(name)
-	if len(values) == 0 && k == Presigned && strings.HasPrefix(name, "x-amz-") {
+	if len(values) == 0 && k == Presigned && strings.HasPrefix(name, amzPrefix) {
 		values = req.Header.Values(name)
 	}
 	return values

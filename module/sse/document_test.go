@@ -164,6 +164,7 @@ func TestParseDocumentRefuses(t *testing.T) {
 		{"unknown algorithm", "PutBucketEncryption", sseRule("<SSEAlgorithm>rot13</SSEAlgorithm>", ""), xmlError},
 		{"algorithm with spaces", "PutBucketEncryption", sseRule("<SSEAlgorithm> AES256</SSEAlgorithm>", ""), xmlError},
 		{"algorithm split by a comment", "PutBucketEncryption", sseRule("<SSEAlgorithm>aws:kms<!-- -->:dsse</SSEAlgorithm>", ""), xmlError},
+		{"algorithm split by CDATA", "PutBucketEncryption", sseRule("<SSEAlgorithm>aws:kms<![CDATA[AES256]]></SSEAlgorithm>", ""), xmlError},
 		{"algorithm with an element", "PutBucketEncryption", sseRule("<SSEAlgorithm>AES256<b/></SSEAlgorithm>", ""), xmlError},
 		{"fsx", "PutBucketEncryption", sseRule("<SSEAlgorithm>aws:fsx</SSEAlgorithm>", ""), "NotImplemented"},
 		{"key with AES256", "PutBucketEncryption", sseRule(aes+"<KMSMasterKeyID>k</KMSMasterKeyID>", ""), "InvalidArgument"},

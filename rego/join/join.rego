@@ -180,15 +180,21 @@ lists := {list |
 # Unlike the encryption, what readers are given may come from any requirement.
 on_read := input.posture.on_read if {
 	count(read_words) == 0
-	top != 99
+	not malformed
 }
 
 on_read := strictest(read_words | {input.posture.on_read}, read_order, "decrypt") if {
 	count(read_words) > 0
-	top != 99
+	not malformed
 }
 
-on_read := "malformed" if top == 99
+on_read := "malformed" if malformed
+
+# The posture's own requirement is well formed; looking at it would cost every write.
+malformed if {
+	not posture_alone
+	top == 99
+}
 
 read_words contains word if {
 	some r in requirements

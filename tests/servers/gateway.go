@@ -45,6 +45,9 @@ const Domain = "s3.localhost"
 const DefaultCaddyfile = `{
 	admin unix/{$DIR}/admin.sock
 	auto_https off
+	servers {
+		protocols h1 h2
+	}
 	log default {
 		exclude s3_encryption.decision
 		format json
