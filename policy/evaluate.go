@@ -12,6 +12,30 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
+// patience is how many times its time-out an evaluation gets when it is tried again.
+const patience = 10
+
+// secondTries bounds how many evaluations of one generation are tried again at once.
+type secondTries chan struct{}
+
+// answer evaluates, and once more with more time if the first try ran out of it: the
+// time-out is one of the clock, and on a busy machine a sound evaluation can be made to
+// wait for longer than it works. A policy that really takes too long fails the second
+// time as well. Few may try again at once, so that such a policy cannot hold the machine.
+func (t secondTries) answer(ctx context.Context, timeout time.Duration, try func(time.Duration) (ast.Value, error)) (ast.Value, error) {
+	result, err := try(timeout)
+	if err == nil || !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return result, err
+	}
+	select {
+	case t <- struct{}{}:
+		defer func() { <-t }()
+		return try(patience * timeout)
+	default:
+		return nil, err
+	}
+}
+
 // evaluate runs the prepared query once. Every way of having no answer is a *Fault.
 func evaluate(ctx context.Context, query oparego.PreparedEvalQuery, input ast.Value, timeout time.Duration) (result ast.Value, err error) {
 	defer func() {

@@ -12,14 +12,14 @@ import (
 func (in *Input) enforce(d *Decision) error {
 	mode := d.Encryption.Mode
 	switch {
-	case in.Request.Class != ClassWrite && mode != Unchanged:
+	case !in.decidesEncryption() && mode != Unchanged:
 		return faultf(FaultDecision, "encryption.mode: %q for an operation that writes nothing", mode)
 	case in.Request.Class == ClassWrite && d.Allow && mode.Rank() < 0:
 		return faultf(FaultDecision, "encryption.mode: %q for an operation that writes", mode)
 	case !d.Allow && len(d.Findings) == 0:
 		return faultf(FaultDecision, "denied without a finding")
 	}
-	if in.Request.Class == ClassWrite {
+	if in.Request.Class == ClassWrite || mode != Unchanged {
 		in.floor(d)
 	}
 	for _, action := range in.Grants.Missing {
@@ -29,6 +29,12 @@ func (in *Input) enforce(d *Decision) error {
 		d.Allow = false
 	}
 	return nil
+}
+
+// decidesEncryption: writes need an encryption, and the default of a bucket may be
+// replaced by one. Nothing else has any.
+func (in *Input) decidesEncryption() bool {
+	return in.Request.Class == ClassWrite || in.Request.Operation == "PutBucketEncryption"
 }
 
 // floor denies a write that would be weaker than its posture.

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -24,6 +25,7 @@ type Generation struct {
 	loadedAt time.Time
 	files    int
 	timeout  time.Duration
+	again    secondTries
 	now      func() time.Time
 }
 
@@ -60,7 +62,9 @@ func (g *Generation) Decide(ctx context.Context, in *Input) (Decision, error) {
 		return Decision{}, err
 	}
 	value := g.complete(in)
-	result, err := evaluate(ctx, g.query, value, g.timeout)
+	result, err := g.again.answer(ctx, g.timeout, func(timeout time.Duration) (ast.Value, error) {
+		return evaluate(ctx, g.query, value, timeout)
+	})
 	if err != nil {
 		return Decision{}, err
 	}
@@ -140,6 +144,7 @@ func build(ctx context.Context, o Options, s sources) (*Generation, error) {
 		loadedAt: o.Now(),
 		files:    s.files(),
 		timeout:  o.Timeout,
+		again:    make(secondTries, runtime.GOMAXPROCS(0)),
 		now:      o.Now,
 	}
 	g.setPosture(p)

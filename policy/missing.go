@@ -7,7 +7,7 @@ package policy
 // missing.
 func (g *Generation) Missing(in *Input) []string {
 	if g == nil {
-		return append(append([]string(nil), in.Request.Actions...), in.Request.SourceActions...)
+		return []string{in.Request.Action}
 	}
 	return g.grants(in).Missing
 }

@@ -258,3 +258,8 @@ func versityGateway(t testing.TB) (*servers.RunningGateway, *servers.Store) {
 		Files: map[string]string{"posture.yaml": posture(`  "*": {"": {mode: none}}`)},
 	}), store
 }
+
+// stores are the shared gateways, each in front of its store.
+var stores = map[string]func(testing.TB) (*servers.RunningGateway, *servers.Store){
+	"minio": minioGateway, "versitygw": versityGateway,
+}

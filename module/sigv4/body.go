@@ -45,8 +45,8 @@ type Body struct {
 	src    payloadReader
 	in     integrity
 	pos    int64  // payload bytes read from src
-	held   *block // from the pool, nil until needed
-	tail   []byte // the verified last block, part of held
+	held   *block // from the pool, nil unless needed
+	tail   []byte // the last block: part of held, or what ReadSmall returns
 	out    int    // bytes of tail that came out
 	done   bool   // everything verified
 	err    error  // what Read returns from now on
@@ -126,14 +126,16 @@ func (b *Body) complete() error {
 
 func (b *Body) readTail() error {
 	if left := b.length - b.pos; left > 0 {
-		b.held = blocks.Get().(*block)
-		tail := b.held[:left]
-		if _, err := io.ReadFull(b.src, tail); err != nil {
+		if b.tail == nil {
+			b.held = blocks.Get().(*block)
+			b.tail = b.held[:left]
+		}
+		n, err := io.ReadFull(b.src, b.tail)
+		b.pos += int64(n)
+		if err != nil {
 			return readError(err)
 		}
-		b.pos += left
-		b.in.digests.write(tail)
-		b.tail = tail
+		b.in.digests.write(b.tail)
 	}
 	trailer, err := b.src.finish()
 	if err != nil {
@@ -151,10 +153,9 @@ func (b *Body) Small() bool { return b.length <= blockSize }
 
 // ReadSmall returns the whole payload, verified, of a Body that is Small and
 // has not been read from. It may be called again, and Read still returns the
-// payload from its start. The slice belongs to the Body: it must not be
-// modified, and Close, which hands the memory to another request, must wait
-// until nobody reads it any more, an upstream transport that is still sending
-// it included.
+// payload from its start. The slice must not be modified. It stays valid after
+// Close: an upstream transport may go on sending it after the reply came, so
+// its memory is left to the garbage collector and never serves another request.
 func (b *Body) ReadSmall() ([]byte, error) {
 	b.mu.Lock()
 	defer b.unlock()
@@ -163,13 +164,14 @@ func (b *Body) ReadSmall() ([]byte, error) {
 		return nil, errClosed
 	case !b.Small():
 		return nil, s3.ErrInternalError.WithCause(errors.New("sigv4: ReadSmall of a large body"))
-	case b.done && int64(len(b.tail)) == b.length:
+	case b.done && b.held == nil && int64(len(b.tail)) == b.length:
 		return b.tail, nil
-	case b.err != nil:
+	case b.err != nil && !b.done:
 		return nil, b.err
 	case b.pos > 0:
 		return nil, s3.ErrInternalError.WithCause(errors.New("sigv4: ReadSmall after Read"))
 	}
+	b.tail = make([]byte, b.length)
 	if err := b.complete(); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,35 @@ func TestBodyReadSmall(t *testing.T) {
 	}
 }
 
+// A transport may go on sending the payload after the reply came, when its
+// request is over and others are served.
+func TestBodyReadSmallOutlivesClose(t *testing.T) {
+	t.Parallel()
+	read := func(payload []byte) []byte {
+		req, proof := plain(PayloadHash, payload)
+		b := mustOpen(t, proof, req, bytes.NewReader(payload))
+		defer b.Close()
+		got, err := b.ReadSmall()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := randomBytes(1000)
+	kept := read(first)
+	for range 100 {
+		other := bytes.Repeat([]byte("x"), blockSize)
+		read(other)
+		req, proof := plain(PayloadHash, other)
+		b := mustOpen(t, proof, req, bytes.NewReader(other))
+		wantPayload(t, b, other)
+		b.Close()
+	}
+	if !bytes.Equal(kept, first) {
+		t.Fatal("another request wrote over the payload")
+	}
+}
+
 func TestBodyReadSmallErrors(t *testing.T) {
 	t.Parallel()
 	payload := randomBytes(1000)
@@ -54,6 +83,13 @@ func TestBodyReadSmallErrors(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := b.ReadSmall()
+		wantCode(t, err, "InternalError")
+	})
+	t.Run("after Read of a verified payload", func(t *testing.T) {
+		req, proof := plain(PayloadHash, payload)
+		b := mustOpen(t, proof, req, bytes.NewReader(payload))
+		wantPayload(t, b, payload)
+		_, err := b.ReadSmall() // its block goes back to the pool
 		wantCode(t, err, "InternalError")
 	})
 	t.Run("wrong hash", func(t *testing.T) {

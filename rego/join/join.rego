@@ -51,6 +51,25 @@ encryption := {
 	posture_alone
 }
 
+# The default of a bucket, where the posture says that what conflicts is replaced.
+encryption := {
+	"mode": input.posture.mode,
+	"key_id": input.posture.key_id,
+	"keyring": "",
+	"context": {},
+	"bucket_key": input.posture.bucket_key,
+	"on_conflict": "replace",
+	"allowed_keys": input.posture.allowed_keys,
+} if {
+	replaces_default
+}
+
+replaces_default if {
+	input.request.operation == "PutBucketEncryption"
+	input.posture.on_conflict == "replace"
+	input.posture.mode in {"sse-s3", "sse-kms", "dsse-kms"}
+}
+
 encryption := {
 	"mode": mode,
 	"key_id": key_id,

@@ -38,3 +38,6 @@ reading if {
 	input.request.class in {"read", "list"}
 	input.request.read_only
 }
+
+# Browsers sign no preflight. It is granted like reading the bucket's CORS rules.
+reading if input.request.operation == "OptionsPreflight"

@@ -43,3 +43,8 @@ test_anonymous_may_not_read_settings if {
 	settings := {"request": {"operation": "GetBucketPolicy", "class": "bucket-config"}}
 	findings(object.union(object.union(testing.get, settings), anonymous)) == {"AUT-002"}
 }
+
+test_preflight_passes if {
+	preflight := {"request": {"operation": "OptionsPreflight", "class": "admin"}}
+	findings(object.union(testing.with_fields(preflight), anonymous)) == set()
+}

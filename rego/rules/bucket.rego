@@ -5,6 +5,7 @@
 #   of the bucket itself (prefix ""), as far as the document can express it.
 package sealgate.rules.bucket
 
+import data.sealgate.join
 import data.sealgate.lib.modes
 
 # METADATA
@@ -26,7 +27,8 @@ deny contains {
 # description: >-
 #   A bucket default can be SSE-S3, SSE-KMS or DSSE-KMS. Where the posture asks for
 #   SSE-C or sealing, which no default can express, SSE-S3 is enough: the gateway
-#   still applies the posture to every object.
+#   still applies the posture to every object. Where the posture says "replace", the
+#   gateway replaces the default and there is nothing to refuse.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketEncryption.html
 # custom:
@@ -38,6 +40,7 @@ deny contains {
 	"path": setting.path,
 } if {
 	input.request.operation == "PutBucketEncryption"
+	not join.replaces_default
 	some setting in input.document.settings
 	setting.rank < default_floor
 }

@@ -117,3 +117,13 @@ test_replicas_that_do_not_say_pass if {
 test_documents_that_write_nothing_pass if {
 	findings(testing.posture("sse-kms"), testing.document("RestoreObject", [])) == set()
 }
+
+replacing(mode) := object.union(testing.posture(mode), {"on_conflict": "replace"})
+
+test_weaker_default_passes_where_it_is_replaced if {
+	findings(replacing("sse-kms"), testing.document("PutBucketEncryption", [testing.setting("sse-s3", "")])) == set()
+}
+
+test_weaker_default_is_denied_where_no_default_can_replace_it if {
+	findings(replacing("cse"), testing.document("PutBucketEncryption", [testing.setting("unknown", "")])) == {"BKT-002"}
+}
