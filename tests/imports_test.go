@@ -68,7 +68,7 @@ var fences = []struct {
 	{
 		name:   "the AWS SDK",
 		prefix: []string{"github.com/aws/"},
-		within: []string{"module/upstream", "module/keyring/awskms", "tests"},
+		within: []string{"module/upstream", "module/keyring/awskms", "cmd/quickstart", "tests"},
 		reach:  true,
 	},
 	{

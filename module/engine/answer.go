@@ -60,6 +60,12 @@ func (x *exchange) replyHeader(resp *http.Response) {
 		if hiddenReplyHeaders[name] {
 			continue
 		}
+		if strings.HasPrefix(name, "X-Amz-Meta-") {
+			// Clients show user metadata under the name as it is written, which
+			// S3 always writes in lower case.
+			delete(h, name)
+			name = strings.ToLower(name)
+		}
 		h[name] = values
 	}
 	stripChunkedEncoding(h) // some stores keep the token that names one hop's framing

@@ -147,6 +147,10 @@ func (x *exchange) answerError(err error) error {
 	}
 	e := clientError(err)
 	x.rec.Answered.Code = e.Code
+	var unreachable *upstream.Unavailable
+	if x.rec.Outcome == "" && errors.As(err, &unreachable) {
+		x.rec.Outcome = OutcomeStore
+	}
 	if x.rec.Outcome == "" {
 		x.rec.Outcome = OutcomeRefused
 		if e.Status >= http.StatusInternalServerError && e.Status != http.StatusNotImplemented {

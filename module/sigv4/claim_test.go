@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sealgate/sealgate/module/s3"
 )
 
 func TestParseClaimHeader(t *testing.T) {
@@ -166,5 +168,47 @@ func TestParseClaimLeavesRequestAlone(t *testing.T) {
 	}
 	if got := req.Wire.Values(headerContentSHA256); !reflect.DeepEqual(got, before) {
 		t.Errorf("headers became %q", got)
+	}
+}
+
+// The parser of requests refuses these too; the claim does not rely on it.
+func TestParseQuerySpelling(t *testing.T) {
+	t.Parallel()
+	r := presigned(t, "GET", "/bucket/key", nil, nil)
+	_, raw, _ := strings.Cut(r.RequestURI, "?")
+	for _, name := range presignedParameters {
+		for _, changed := range []string{
+			strings.Replace(raw, name+"=", strings.ToLower(name)+"=", 1),
+			raw + "&" + name + "=x",
+			raw + "&" + strings.ToLower(name) + "=x",
+		} {
+			q, err := s3.ParseQuery(changed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = parseQuery(q)
+			wantRefusal(t, err, "AuthorizationQueryParametersError", "spelt exactly so")
+		}
+	}
+}
+
+func TestCanonicalQuery(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"":                      "",
+		"b&a=":                  "a=&b=",
+		"a=2&a-b=1":             "a=2&a-b=1",     // by name, though "=" sorts after "-"
+		"a=b/c&a=b-c":           "a=b%2Fc&a=b-c", // by encoded value
+		"a=1+2&b=%20&c=%7e*":    "a=1%2B2&b=%20&c=~%2A",
+		"X-Amz-Signature=0&a=1": "a=1",
+		"x-amz-signature=0&a=1": "a=1&x-amz-signature=0",
+	} {
+		q, err := s3.ParseQuery(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := canonicalQuery(q, querySignature); got != want {
+			t.Errorf("%s: got %s, want %s", raw, got, want)
+		}
 	}
 }

@@ -153,6 +153,8 @@ func TestVerifyHeaderAttacks(t *testing.T) {
 		{"component twice", func(r *http.Request) {
 			r.Header.Set("Authorization", r.Header.Get("Authorization")+", Credential=x")
 		}, "AuthorizationHeaderMalformed", "three components"},
+		{"component before its double", replace("Credential=", "Credential=x, Credential="), "AuthorizationHeaderMalformed", "three components"},
+		{"fourth component", replace("Credential=", "Extra=x, Credential="), "AuthorizationHeaderMalformed", "three components"},
 		{"component unknown", replace(", Signature=", ", Sig="), "AuthorizationHeaderMalformed", "missing Signature"},
 		{"SignedHeaders without host", replace("content-type;host;", "content-type;"), "AccessDenied", "not signed"},
 		{"SignedHeaders twice", replace(";host;", ";host;host;"), "AuthorizationHeaderMalformed", "SignedHeaders"},
@@ -339,4 +341,3 @@ func TestVerifyPresignedHeaderInQuery(t *testing.T) {
 	_, _, err := identify(verifierAt(exampleTime), r, exampleSecret)
 	wantRefusal(t, err, "SignatureDoesNotMatch", "")
 }
-
