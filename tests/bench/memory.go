@@ -57,7 +57,7 @@ func (b *bench) memory(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t\n", t.name, idle>>10, put>>10, get>>10, parts>>10)
+		fmt.Fprintf(table, "%s\t%.1f\t%.1f\t%.1f\t%.1f\t\n", t.name, mib(idle), mib(put), mib(get), mib(parts))
 	}
 	return table.Flush()
 }
@@ -114,3 +114,5 @@ func (t target) upload(ctx context.Context, n int, p *payload) error {
 	}
 	return group.Wait()
 }
+
+func mib(kib int64) float64 { return float64(kib) / 1024 }
