@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/sealgate/sealgate/module/engine"
+	"github.com/sealgate/sealgate/module/gateway/redact"
 )
 
 // Caddy copies a request for its access log before any handler runs and hides
@@ -79,8 +80,8 @@ func (h *Handler) write(e *entry, config *caddyhttp.ServerLogConfig) {
 // record.
 func (e *entry) fields() []zap.Field {
 	shown := e.request.WithContext(e.request.Context())
-	shown.RequestURI = redactURI(e.request.RequestURI)
-	shown.Header = redactHeader(e.request.Header)
+	shown.RequestURI = redact.URI(e.request.RequestURI)
+	shown.Header = redact.Header(e.request.Header)
 	fields := []zap.Field{
 		zap.Object("request", caddyhttp.LoggableHTTPRequest{Request: shown}),
 		zap.Int64("bytes_read", e.read.Load()),
@@ -88,7 +89,7 @@ func (e *entry) fields() []zap.Field {
 		zap.Duration("duration", time.Since(e.start)),
 		zap.Int("size", e.reply.Size()),
 		zap.Int("status", e.reply.Status()),
-		zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{Header: redactHeader(e.reply.Header())}),
+		zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{Header: redact.Header(e.reply.Header())}),
 	}
 	if e.id != "" {
 		fields = append(fields,

@@ -176,7 +176,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if srv, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && h.app.gateways.firstOn(srv) {
-		keepMetadata(srv)
+		watchServer(srv)
 	}
 	h.app.gateways.join(h)
 	h.stopWatching = h.watch(ctx)

@@ -28,16 +28,16 @@ type metadataKey struct{}
 // protocol versions.
 const metadataPrefix = "X-Amz-Meta-"
 
-// keepMetadata makes srv set metadata headers aside. It must be called while
-// srv is provisioned, once per server.
-func keepMetadata(srv *caddyhttp.Server) {
+// watchServer makes srv set metadata headers aside and refuse what no site
+// answers. It must be called while srv is provisioned, once per server.
+func watchServer(srv *caddyhttp.Server) {
 	var once sync.Once
 	srv.RegisterConnContext(func(ctx context.Context, _ net.Conn) context.Context {
 		// Every connection passes here before its first request is served, so
 		// the once orders this write before every read of the field.
 		once.Do(func() {
 			if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.Handler != nil {
-				s.Handler = setMetadataAside(s.Handler)
+				s.Handler = refuseUnanswered(setMetadataAside(s.Handler))
 			}
 		})
 		return ctx

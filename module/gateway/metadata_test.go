@@ -37,7 +37,7 @@ func (metadataProbe) CaddyModule() caddy.ModuleInfo {
 
 func (p *metadataProbe) Provision(ctx caddy.Context) error {
 	if p.Keep {
-		keepMetadata(ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server))
+		watchServer(ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server))
 	}
 	return nil
 }

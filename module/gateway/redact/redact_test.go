@@ -1,4 +1,4 @@
-package gateway
+package redact
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestRedactHeader(t *testing.T) {
+func TestHeader(t *testing.T) {
 	t.Parallel()
 	in := http.Header{
 		"Authorization":                                         {"AWS4-HMAC-SHA256 Credential=AKID/…, Signature=sensitive"},
@@ -25,7 +25,7 @@ func TestRedactHeader(t *testing.T) {
 		"X-Amz-Server-Side-Encryption": {"aws:kms"},
 	}
 	before := fmt.Sprint(in)
-	out := redactHeader(in)
+	out := Header(in)
 	if strings.Contains(fmt.Sprint(out), "sensitive") {
 		t.Errorf("a secret is shown: %v", out)
 	}
@@ -40,7 +40,7 @@ func TestRedactHeader(t *testing.T) {
 	}
 }
 
-func TestRedactURI(t *testing.T) {
+func TestURI(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, in, want string }{
 		{"no query", "/b/a%2Fb", "/b/a%2Fb"},
@@ -58,15 +58,15 @@ func TestRedactURI(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := redactURI(tt.in); got != tt.want {
+			if got := URI(tt.in); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
 }
 
-// FuzzRedactURI: whatever comes before it, a signature is hidden.
-func FuzzRedactURI(f *testing.F) {
+// FuzzURI: whatever comes before it, a signature is hidden.
+func FuzzURI(f *testing.F) {
 	f.Add("/b/k?X-Amz-Credential=c&x=y")
 	f.Add("?&&==")
 	f.Add("/b/%3f")
@@ -78,7 +78,7 @@ func FuzzRedactURI(f *testing.F) {
 			separator = "&"
 		}
 		in := uri + separator + "X-Amz-Signature=" + secret
-		if got := redactURI(in); strings.Contains(got, secret) {
+		if got := URI(in); strings.Contains(got, secret) {
 			t.Errorf("%q shows the signature: %q", in, got)
 		}
 	})

@@ -1,4 +1,6 @@
-package gateway
+// Package redact makes what a request shows of itself fit for a log: no
+// signature, token, customer key or cookie stays readable.
+package redact
 
 import (
 	"net/http"
@@ -15,15 +17,15 @@ const redacted = "REDACTED"
 // signatures and whatever a client invents in the same spirit.
 var secretWords = []string{"authorization", "cookie", "token", "customer-key", "signature", "credential", "secret", "password", "api-key"}
 
-// redactHeader is a copy of h fit for a log.
-func redactHeader(h http.Header) http.Header {
+// Header is a copy of h fit for a log. h is not changed.
+func Header(h http.Header) http.Header {
 	out := make(http.Header, len(h))
 	for name, values := range h {
 		switch {
 		case secretName(name):
 			values = []string{redacted}
 		case strings.EqualFold(name, "Referer") || strings.EqualFold(name, "Location"):
-			values = redactURLs(values) // a page opened by a presigned URL names that URL
+			values = urls(values) // a page opened by a presigned URL names that URL
 		}
 		out[name] = values
 	}
@@ -40,10 +42,10 @@ func secretName(name string) bool {
 	return false
 }
 
-func redactURLs(values []string) []string {
+func urls(values []string) []string {
 	out := make([]string, len(values))
 	for i, v := range values {
-		out[i] = redactURI(v)
+		out[i] = URI(v)
 	}
 	return out
 }
@@ -77,9 +79,9 @@ var shownParameters = map[string]bool{
 	"X-Amz-Expires":      true,
 }
 
-// redactURI keeps the path of a request URI as it came and the values of
+// URI keeps the path of a request URI as it came and the values of
 // harmless query parameters.
-func redactURI(uri string) string {
+func URI(uri string) string {
 	path, query, found := strings.Cut(uri, "?")
 	if !found {
 		return uri
