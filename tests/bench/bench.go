@@ -141,7 +141,7 @@ func (b *bench) startStore(ctx context.Context, authority *servers.Authority) er
 		if err := os.Setenv("TMPDIR", b.dir); err != nil {
 			return err
 		}
-		defer os.Unsetenv("TMPDIR")
+		defer func() { _ = os.Unsetenv("TMPDIR") }()
 	}
 	var issuer *servers.Authority
 	if b.tls {
