@@ -425,25 +425,3 @@ func TestCleanupOfNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// TestRecordOrder keeps the list of a record's members complete.
-func TestRecordOrder(t *testing.T) {
-	t.Parallel()
-	data, err := os.ReadFile("../engine/record.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var schema struct{ Properties map[string]any }
-	if err := json.Unmarshal(data, &schema); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range recordOrder {
-		if _, ok := schema.Properties[name]; !ok {
-			t.Errorf("%s is not in the schema", name)
-		}
-		delete(schema.Properties, name)
-	}
-	for name := range schema.Properties {
-		t.Errorf("%s is missing", name)
-	}
-}
