@@ -106,7 +106,7 @@ func (c *chunkReader) next() (size int64, err error) {
 		if string(end) != "\r\n" {
 			return 0, incomplete("chunk %d does not end in CRLF where its size says", c.count)
 		}
-		c.in.Discard(2)
+		_, _ = c.in.Discard(2) // was peeked at
 		c.open = false
 		if c.chain != nil {
 			if err := c.chain.close(c.count); err != nil {

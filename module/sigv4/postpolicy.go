@@ -3,6 +3,7 @@ package sigv4
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -207,7 +208,7 @@ func (d policyDecoder) policy() (p PostPolicy, err error) {
 	if err := d.delim('}', "Invalid JSON."); err != nil {
 		return PostPolicy{}, err
 	}
-	if _, err := d.Token(); err != io.EOF {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return PostPolicy{}, invalidPolicy("Invalid JSON.")
 	}
 	switch {
