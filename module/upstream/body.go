@@ -33,7 +33,7 @@ const maxEarlyReply = 64 << 10
 // without a body. A body of length 0 is read to its end here: net/http would
 // send one of unknown length otherwise, and an error at its end must keep the
 // request from going out.
-func newGuard(call *Call) (*guard, error) {
+func newGuard(call *Call, used *connection) (*guard, error) {
 	switch {
 	case call.Length < 0:
 		return nil, errLength
@@ -42,7 +42,7 @@ func newGuard(call *Call) (*guard, error) {
 	case call.Body == nil:
 		return nil, errNoBody
 	}
-	g := &guard{body: call.Body, left: call.Length, interrupt: call.Interrupt}
+	g := &guard{body: call.Body, left: call.Length, interrupt: call.Interrupt, used: used}
 	if call.Length > 0 {
 		return g, nil
 	}
@@ -60,6 +60,7 @@ func (g *guard) settle(resp *http.Response) error {
 		return nil
 	}
 	if resp.StatusCode < http.StatusMultipleChoices {
+		g.used.reset()
 		return errPremature
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxEarlyReply+1))
@@ -74,16 +75,18 @@ func (g *guard) settle(resp *http.Response) error {
 	return nil
 }
 
-// watch ends the use of the body with ctx: net/http ends the connection then,
-// but waits for a Read that is under way. release must be called; nothing
-// happens after it.
-func (g *guard) watch(ctx context.Context) (release func()) {
-	if g == nil {
-		return func() {}
-	}
+// watch ends the attempt with ctx: the connection first, if the body is not
+// sent, so that nothing can pass for its end; then the request, by end; then the
+// body, because net/http waits for a Read that is under way. release must be
+// called; nothing happens after it.
+func (g *guard) watch(ctx context.Context, end context.CancelFunc) (release func()) {
 	done := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(done)
+		if !g.complete.Load() {
+			g.used.reset()
+		}
+		end()
 		_ = g.stop()
 	})
 	return func() {
@@ -100,7 +103,8 @@ func wrapBody(err error) error { return fmt.Errorf("reading the body to send: %w
 // gets is the whole of a good body, or less than it was promised.
 type guard struct {
 	body        io.Reader
-	interrupt   func() // Call.Interrupt
+	used        *connection // what the attempt goes out on
+	interrupt   func()      // Call.Interrupt
 	interrupted sync.Once
 	stopped     atomic.Bool
 	complete    atomic.Bool // the last block was given to the transport
@@ -134,6 +138,7 @@ func (g *guard) Read(p []byte) (int, error) {
 		return 0, errStopped // an error of being interrupted, or of no interest
 	}
 	g.err = err
+	g.used.reset()
 	return 0, err
 }
 

@@ -145,17 +145,36 @@ func (c *Client) Do(ctx context.Context, call Call) (*http.Response, error) {
 
 // send makes one attempt at a call. A [*staleError] may be tried again.
 func (c *Client) send(ctx context.Context, call *Call) (*http.Response, error) {
-	body, err := newGuard(call)
-	if err != nil {
-		return nil, err
-	}
 	used := new(connection)
-	req, err := c.request(used.trace(ctx), call, body)
+	body, err := newGuard(call, used)
 	if err != nil {
 		return nil, err
 	}
-	release := body.watch(ctx)
-	defer release()
+	if body != nil {
+		return c.sendBody(ctx, call, body)
+	}
+	req, err := c.request(used.trace(ctx), call, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.transport.RoundTrip(req) //nolint:bodyclose // the caller closes it
+	if err != nil {
+		return nil, used.explain(ctx, err)
+	}
+	resp.Request = nil
+	return resp, nil
+}
+
+// sendBody makes one attempt at a call with a body. The request does not run
+// under ctx itself: net/http would end the connection on its own, and orderly.
+func (c *Client) sendBody(ctx context.Context, call *Call, body *guard) (*http.Response, error) {
+	inner, end := context.WithCancel(context.WithoutCancel(ctx))
+	req, err := c.request(body.used.trace(inner), call, body)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	release := body.watch(ctx, end)
 	resp, err := c.transport.RoundTrip(req) //nolint:bodyclose // the caller closes it
 	if err == nil {
 		err = body.settle(resp)
@@ -163,16 +182,33 @@ func (c *Client) send(ctx context.Context, call *Call) (*http.Response, error) {
 	if failed := body.stop(); failed != nil {
 		err = wrapBody(failed)
 	} else if err != nil {
-		err = used.explain(ctx, err)
+		err = body.used.explain(ctx, err)
 	}
+	release()
 	if err != nil {
+		end()
 		if resp != nil {
 			_ = resp.Body.Close()
 		}
 		return nil, err
 	}
 	resp.Request = nil
+	resp.Body = &replyBody{ReadCloser: resp.Body, unlink: context.AfterFunc(ctx, end), end: end}
 	return resp, nil
+}
+
+// replyBody ends its request's context when it is closed.
+type replyBody struct {
+	io.ReadCloser
+	unlink func() bool
+	end    context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (r *replyBody) Close() error {
+	defer r.end()
+	r.unlink()
+	return r.ReadCloser.Close()
 }
 
 // request builds and signs the HTTP request of a call.
