@@ -26,7 +26,10 @@ func (x *exchange) serveCopy() error {
 	if sourceKey != nil && x.r.TLS == nil {
 		return s3.ErrInvalidRequest.WithMessage("Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection.")
 	}
-	in := x.describe(x.req, asked)
+	in, err := x.describe(x.req, asked)
+	if err != nil {
+		return err
+	}
 	if missing := x.gen.Missing(in); len(missing) > 0 {
 		// The decision has nothing to add to this and the source stays unread.
 		_, err := x.decide(in)
@@ -38,7 +41,7 @@ func (x *exchange) serveCopy() error {
 	source := written{bucket: x.req.CopySource.Bucket, key: x.req.CopySource.Key, versionID: x.req.CopySource.VersionID}
 	header, err := x.headObject(source, sourceKey)
 	if err != nil {
-		return sourceError(err)
+		return x.sourceError(err)
 	}
 	describeSource(in, sse.FromReply(header))
 	d, err := x.decide(in)
@@ -81,14 +84,20 @@ func (x *exchange) pinsSource() bool {
 	return true
 }
 
-// sourceError is what S3 answers to a copy whose source cannot be read.
-func sourceError(err error) error {
+// sourceError is what S3 answers to a copy whose source cannot be read. A HEAD
+// reply has no error code, so whether the bucket is missing takes another one.
+func (x *exchange) sourceError(err error) error {
 	var head *headError
 	if !errors.As(err, &head) {
 		return err
 	}
 	switch head.status {
 	case http.StatusNotFound:
+		bucket := written{bucket: x.req.CopySource.Bucket}
+		var missing *headError
+		if _, err := x.headObject(bucket, nil); errors.As(err, &missing) && missing.status == http.StatusNotFound {
+			return s3.ErrNoSuchBucket.With("BucketName", bucket.bucket).WithCause(err)
+		}
 		return s3.ErrNoSuchKey.WithCause(err)
 	case http.StatusForbidden:
 		return s3.ErrAccessDenied.WithCause(err)

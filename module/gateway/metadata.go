@@ -2,13 +2,9 @@ package gateway
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // Caddy deletes every request header whose name holds '_' or '.' before the
@@ -28,24 +24,8 @@ type metadataKey struct{}
 // protocol versions.
 const metadataPrefix = "X-Amz-Meta-"
 
-// watchServer makes srv set metadata headers aside and refuse what no site
-// answers. It must be called while srv is provisioned, once per server.
-func watchServer(srv *caddyhttp.Server) {
-	var once sync.Once
-	srv.RegisterConnContext(func(ctx context.Context, _ net.Conn) context.Context {
-		// Every connection passes here before its first request is served, so
-		// the once orders this write before every read of the field.
-		once.Do(func() {
-			if s, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && s.Handler != nil {
-				s.Handler = refuseUnanswered(setMetadataAside(s.Handler))
-			}
-		})
-		return ctx
-	})
-}
-
-// setMetadataAside is the outermost handler of a server: it copies the headers
-// next would lose into the request's context.
+// setMetadataAside is next with the headers it would lose copied into the
+// request's context.
 func setMetadataAside(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if kept := atRisk(r.Header); kept != nil {
