@@ -15,14 +15,29 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/sealgate/sealgate/tests/servers"
 )
 
-// TestBadBodies: a body that is not what its sender promised never becomes an
-// object, and never replaces one, however large it is. The store is MinIO, which
-// drops a request that breaks off, as S3 does; versitygw keeps what it got.
-func TestBadBodies(t *testing.T) {
+// eachStore runs a test before MinIO, which drops a request that breaks off as
+// S3 does, and before versitygw, which keeps what came before an orderly end of
+// the connection.
+func eachStore(t *testing.T, test func(t *testing.T, gateway *servers.RunningGateway)) {
 	t.Parallel()
-	gateway, _ := minioGateway(t)
+	for name, start := range map[string]func(testing.TB) (*servers.RunningGateway, *servers.Store){"minio": minioGateway, "versitygw": versityGateway} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gateway, _ := start(t)
+			test(t, gateway)
+		})
+	}
+}
+
+// TestBadBodies: a body that is not what its sender promised never becomes an
+// object, and never replaces one, however large it is.
+func TestBadBodies(t *testing.T) { eachStore(t, badBodies) }
+
+func badBodies(t *testing.T, gateway *servers.RunningGateway) {
 	for _, size := range []int{100, 65536, 65537, 1_000_000} {
 		good := content(size, 61)
 		bad := bytes.Clone(good)
@@ -76,9 +91,9 @@ func TestBadBodies(t *testing.T) {
 }
 
 // TestBrokenOff: what a client did not finish to send is not an object either.
-func TestBrokenOff(t *testing.T) {
-	t.Parallel()
-	gateway, _ := minioGateway(t)
+func TestBrokenOff(t *testing.T) { eachStore(t, brokenOff) }
+
+func brokenOff(t *testing.T, gateway *servers.RunningGateway) {
 	c := newSession(t, through(gateway), "none", nil)
 	c.create(t)
 	c.put(t, "there before", []byte("the old body"))

@@ -178,7 +178,7 @@ var timeElements = []string{"LastModified", "CreationDate", "Initiated"}
 
 // xml writes a document with one element a line, so that white space, prefixes
 // and the order of attributes do not count. The order of elements does, but for
-// documents that are flat.
+// documents that are flat, and for tags.
 func (x *transcript) xml(body []byte) (string, error) {
 	var b strings.Builder
 	decoder := xml.NewDecoder(bytes.NewReader(body))
@@ -188,10 +188,11 @@ func (x *transcript) xml(body []byte) (string, error) {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
 			text := strings.TrimSuffix(b.String(), "\n")
-			if deepest <= 2 { // a flat one is a set of values
-				elements := strings.Split(text, "\n  <")
-				slices.Sort(elements[1:])
-				text = strings.Join(elements, "\n  <")
+			switch {
+			case deepest <= 2: // a flat one is a set of values
+				text = sorted(text, "\n  <")
+			case strings.HasPrefix(text, " <Tagging>"): // some stores keep no order
+				text = sorted(text, "\n   <Tag>")
 			}
 			return text, nil
 		}
@@ -216,6 +217,13 @@ func (x *transcript) xml(body []byte) (string, error) {
 			fmt.Fprintf(&b, "%s %s\n", strings.Repeat(" ", len(stack)), x.canonical(text))
 		}
 	}
+}
+
+// sorted puts the parts of text that begin with mark in order.
+func sorted(text, mark string) string {
+	parts := strings.Split(text, mark)
+	slices.Sort(parts[1:])
+	return strings.Join(parts, mark)
 }
 
 // errorDocument returns the code of an S3 error body, if there is one.
