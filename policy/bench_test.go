@@ -8,8 +8,17 @@ import (
 	"time"
 )
 
+// BenchmarkDecide is a whole decision that is not remembered, BenchmarkRemembered
+// one that is.
 func BenchmarkDecide(b *testing.B) {
-	g := newEngine(b, nil).Current()
+	g := *newEngine(b, nil).Current()
+	g.cache = nil
+	benchmarkDecide(b, &g)
+}
+
+func BenchmarkRemembered(b *testing.B) { benchmarkDecide(b, newEngine(b, nil).Current()) }
+
+func benchmarkDecide(b *testing.B, g *Generation) {
 	denied := put("data", "kms/a/b.txt")
 	denied.Identity.Principal = "stranger"
 	for name, in := range map[string]*Input{

@@ -131,11 +131,7 @@ func (c *cache) put(k key, d Decision) {
 	for n := range cacheWays {
 		i := (start + n) % cacheWays
 		e := set[i].Load()
-		if e == nil || e.hash == hash && e.key == string(k) {
-			victim = i
-			break
-		}
-		if !e.used.Swap(false) {
+		if e == nil || e.hash == hash && e.key == string(k) || !e.used.Swap(false) {
 			victim = i
 			break
 		}

@@ -18,28 +18,27 @@ import (
 // entrypoint is the one rule that is asked.
 const entrypoint = "data.sealgate.main.decision"
 
-// compile prepares the entrypoint over library and site. Modules are parsed with
-// their file names and annotations; the input schema is the root schema of every
-// module, so that a misspelt field is a load error.
-func compile(ctx context.Context, s sources) (oparego.PreparedEvalQuery, error) {
-	none := oparego.PreparedEvalQuery{}
+// compile compiles library and site. Modules are parsed with their file names and
+// annotations; the input schema is the root schema of every module, so that a misspelt
+// field is a load error.
+func compile(s sources) (*ast.Compiler, error) {
 	modules, err := parse("rego/", s.library)
 	if err != nil {
-		return none, err
+		return nil, err
 	}
 	site, err := parse("", s.site)
 	if err != nil {
-		return none, err
+		return nil, err
 	}
 	if err := checkSite(site); err != nil {
-		return none, err
+		return nil, err
 	}
 	for name, module := range site {
 		modules[name] = module
 	}
 	schemas, err := schemaSet()
 	if err != nil {
-		return none, err
+		return nil, err
 	}
 	compiler := ast.NewCompiler().
 		WithStrict(true).
@@ -47,8 +46,13 @@ func compile(ctx context.Context, s sources) (oparego.PreparedEvalQuery, error) 
 		WithSchemas(schemas).
 		WithUseTypeCheckAnnotations(true)
 	if compiler.Compile(modules); compiler.Failed() {
-		return none, compiler.Errors
+		return nil, compiler.Errors
 	}
+	return compiler, nil
+}
+
+// prepare makes the entrypoint ready to be asked. There is no data.
+func prepare(ctx context.Context, compiler *ast.Compiler) (oparego.PreparedEvalQuery, error) {
 	return oparego.New(
 		oparego.Query(entrypoint),
 		oparego.Compiler(compiler),
@@ -97,9 +101,16 @@ func schemaSet() (*ast.SchemaSet, error) {
 
 // withheld are built-in functions a policy cannot use beside those that OPA itself
 // marks as nondeterministic: they reach out of the evaluation or differ from one
-// evaluation to the next.
+// evaluation to the next. The two of crypto.x509 look at the clock: a certificate is
+// verified for the present moment unless another is given.
 var withheld = []string{
 	"http.send", "net.lookup_ip_addr", "opa.runtime", "rand.intn", "uuid.rfc4122", "time.now_ns", "trace",
+	"crypto.x509.parse_and_verify_certificates", "crypto.x509.parse_and_verify_certificates_with_options",
+}
+
+// deterministic reports whether a built-in function depends on its arguments alone.
+func deterministic(b *ast.Builtin) bool {
+	return !b.Nondeterministic && !slices.Contains(withheld, b.Name)
 }
 
 // capabilities is what a policy may use: no network, no clock, no chance, so that a
@@ -107,7 +118,7 @@ var withheld = []string{
 func capabilities() *ast.Capabilities {
 	c := ast.CapabilitiesForThisVersion()
 	c.Builtins = slices.DeleteFunc(slices.Clone(c.Builtins), func(b *ast.Builtin) bool {
-		return b.Nondeterministic || slices.Contains(withheld, b.Name)
+		return !deterministic(b)
 	})
 	c.AllowNet = []string{}
 	return c

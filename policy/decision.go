@@ -1,5 +1,11 @@
 package policy
 
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
 // DecisionSchema is the identifier of the decision document.
 const DecisionSchema = "sealgate.decision/v1"
 
@@ -30,6 +36,49 @@ type Encryption struct {
 	BucketKey   *bool             `json:"bucket_key"`   // nil = not said
 	AllowedKeys []string          `json:"allowed_keys"` // keys a client may name
 	OnConflict  string            `json:"on_conflict"`  // one of the posture.OnConflict constants
+}
+
+// decisionLimit bounds the text of a decision that is remembered, in bytes.
+const decisionLimit = 4 << 10
+
+// clone returns a copy that shares nothing which could be written to.
+func (d Decision) clone() Decision {
+	d.Findings = slices.Clone(d.Findings)
+	d.Encryption.Context = maps.Clone(d.Encryption.Context)
+	d.Encryption.AllowedKeys = slices.Clone(d.Encryption.AllowedKeys)
+	if p := d.Encryption.BucketKey; p != nil {
+		v := *p
+		d.Encryption.BucketKey = &v
+	}
+	return d
+}
+
+// detached returns a clone to keep: its text is its own as well, so that it does not
+// hold on to the request it was taken from. A large one is not to be kept.
+func (d Decision) detached() (Decision, bool) {
+	d = d.clone()
+	size := 0
+	own := func(s *string) { *s, size = strings.Clone(*s), size+len(*s) }
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		own(&f.ID)
+		own(&f.Message)
+		own(&f.Path)
+	}
+	e := &d.Encryption
+	for i := range e.AllowedKeys {
+		own(&e.AllowedKeys[i])
+	}
+	own(&e.KeyID)
+	own(&e.Keyring)
+	entries := make(map[string]string, len(e.Context))
+	for k, v := range e.Context {
+		own(&k)
+		own(&v)
+		entries[k] = v
+	}
+	e.Context = entries
+	return d, size <= decisionLimit
 }
 
 // Rule identifiers the engine itself raises; no site rule can switch them off.

@@ -16,8 +16,11 @@
 // action has a grant. No rule can lift them.
 //
 // A decision is a function of its Input and the Generation: policies have no network,
-// no clock and no chance, and the input carries its own time and the revision. So an
-// answer may be remembered by those two; nothing here does so yet.
+// no clock and no chance, and the input carries its own time and the revision. So the
+// answer to a request is given again, without an evaluation, to requests that differ
+// from it only in what no rule reads (cache.go). A rule that reads what differs in
+// every request, such as input.request.id or input as a whole, ends that for all;
+// Status tells. Fields written out, input.request.class, are what to read.
 //
 // A new policy is loaded beside the one in force, compiled with the input schema, so
 // that a misspelt field is an error, and asked about empty requests, which it must

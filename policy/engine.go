@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,6 +82,10 @@ func (e *Engine) load(ctx context.Context, s sources, err error) error {
 		g, err = build(ctx, e.options, s)
 	}
 	e.failed = err
+	var f *Fault
+	if errors.As(err, &f) && f.ID == FaultTimeout {
+		e.tried = "" // the machine was busy; the content may be good
+	}
 	if err != nil {
 		e.at = e.options.Now()
 		return err
@@ -104,6 +109,12 @@ type Status struct {
 	Files    int       // posture and site files it was loaded from
 	Err      string    // why the last attempt to load failed, "" when it did not
 	ErrAt    time.Time // when it failed
+
+	// Cached says that a request which differs from an earlier one only in what no
+	// rule reads is answered without an evaluation. Uncached says why not, and names
+	// the place in the policy where there is one; it is "" when Cached.
+	Cached   bool
+	Uncached string
 }
 
 // Status returns the state of the engine.
@@ -116,6 +127,8 @@ func (e *Engine) Status() Status {
 	var s Status
 	if g := e.current.Load(); g != nil {
 		s = Status{Revision: g.revision, LoadedAt: g.loadedAt, Files: g.files}
+		s.Uncached = g.cache.stopped()
+		s.Cached = s.Uncached == ""
 	}
 	if e.failed != nil {
 		s.Err, s.ErrAt = e.failed.Error(), e.at
@@ -127,7 +140,7 @@ func (e *Engine) Status() Status {
 // (0 means DefaultInterval), and loads what has changed. It blocks until ctx ends.
 // After each attempt onChange, which may be nil, gets its error or nil. Content is
 // compared, not time stamps, so that mounted and restored files are noticed; content
-// that does not load is tried once.
+// that does not load is tried once, unless it ran out of time.
 func (e *Engine) Watch(ctx context.Context, every time.Duration, onChange func(error)) {
 	if every <= 0 {
 		every = DefaultInterval

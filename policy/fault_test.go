@@ -125,7 +125,7 @@ func TestProbe(t *testing.T) {
 func TestPanicIsAFault(t *testing.T) {
 	t.Parallel()
 	g := *newEngine(t, nil).Current()
-	g.query = oparego.PreparedEvalQuery{}
+	g.query, g.cache = oparego.PreparedEvalQuery{}, nil
 	for _, class := range classes {
 		if d, err := g.Decide(context.Background(), request(class, "PutObject", "data", "a")); faultID(t, err) != FaultPanic {
 			t.Errorf("%s: got %+v, %v", class, d, err)

@@ -20,6 +20,9 @@ import (
 type Generation struct {
 	query    oparego.PreparedEvalQuery
 	posture  *posture.Posture
+	parts    projection // what the policy reads of an input
+	uncached error      // why its decisions are not remembered, nil when they are
+	cache    *cache     // of decisions under query and posture
 	rules    map[*posture.Rule]ruleFacts
 	revision string
 	loadedAt time.Time
@@ -61,14 +64,10 @@ func (g *Generation) Decide(ctx context.Context, in *Input) (Decision, error) {
 	if err := in.check(); err != nil {
 		return Decision{}, err
 	}
-	value := g.complete(in)
-	result, err := g.again.answer(ctx, g.timeout, func(timeout time.Duration) (ast.Value, error) {
-		return evaluate(ctx, g.query, value, timeout)
-	})
-	if err != nil {
-		return Decision{}, err
+	if ctx.Err() != nil {
+		return Decision{}, timedOut(ctx, g.timeout)
 	}
-	d, err := decode(result)
+	d, err := g.decide(ctx, in, g.fill(in))
 	if err != nil {
 		return Decision{}, err
 	}
@@ -79,8 +78,43 @@ func (g *Generation) Decide(ctx context.Context, in *Input) (Decision, error) {
 	return d, nil
 }
 
+// decide gives Rego's answer on a complete input, from memory if it is there.
+func (g *Generation) decide(ctx context.Context, in *Input, rule *ast.Term) (Decision, error) {
+	k := g.cache.key(in)
+	if k == nil {
+		return g.ask(ctx, in, rule)
+	}
+	e := g.cache.get(k)
+	if e != nil && !g.cache.due() {
+		return e.decision.clone(), nil
+	}
+	d, err := g.ask(ctx, in, rule)
+	switch {
+	case e != nil:
+		g.cache.compare(in, e.decision, d, err)
+	case err == nil:
+		g.cache.put(k, d)
+	}
+	return d, err
+}
+
+// ask evaluates the policy.
+func (g *Generation) ask(ctx context.Context, in *Input, rule *ast.Term) (Decision, error) {
+	value := in.value(rule)
+	result, err := g.again.answer(ctx, g.timeout, func(timeout time.Duration) (ast.Value, error) {
+		return evaluate(ctx, g.query, value, timeout)
+	})
+	if err != nil {
+		return Decision{}, err
+	}
+	return decode(result)
+}
+
 // complete fills what the caller does not know and converts the input.
-func (g *Generation) complete(in *Input) ast.Value {
+func (g *Generation) complete(in *Input) ast.Value { return in.value(g.fill(in)) }
+
+// fill fills what the caller does not know and returns the term of the posture.
+func (g *Generation) fill(in *Input) *ast.Term {
 	rule, ok := g.rules[g.posture.Resolve(in.Resource.Bucket, in.Resource.Key)]
 	if !ok {
 		rule.term = uncovered
@@ -89,7 +123,7 @@ func (g *Generation) complete(in *Input) ast.Value {
 	in.Gateway.Revision = g.revision
 	in.complete(g.now)
 	in.Grants = g.grants(in)
-	return in.value(rule.term)
+	return rule.term
 }
 
 // grants judges the actions on the resource and, for copies, those on the source.
@@ -134,7 +168,11 @@ func build(ctx context.Context, o Options, s sources) (*Generation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.posture.name, err)
 	}
-	query, err := compile(ctx, s)
+	compiler, err := compile(s)
+	if err != nil {
+		return nil, fmt.Errorf("loading the policy: %w", err)
+	}
+	query, err := prepare(ctx, compiler)
 	if err != nil {
 		return nil, fmt.Errorf("loading the policy: %w", err)
 	}
@@ -147,6 +185,7 @@ func build(ctx context.Context, o Options, s sources) (*Generation, error) {
 		again:    make(secondTries, runtime.GOMAXPROCS(0)),
 		now:      o.Now,
 	}
+	g.parts, g.uncached = project(compiler)
 	g.setPosture(p)
 	if err := g.probe(ctx); err != nil {
 		return nil, fmt.Errorf("probing the policy: %w", err)
@@ -154,8 +193,10 @@ func build(ctx context.Context, o Options, s sources) (*Generation, error) {
 	return g, nil
 }
 
-// setPosture belongs to building a generation.
+// setPosture belongs to building a generation. What was decided under another posture
+// is forgotten.
 func (g *Generation) setPosture(p *posture.Posture) {
+	g.cache = newCache(g.parts, g.uncached)
 	g.posture, g.rules = p, map[*posture.Rule]ruleFacts{}
 	for r := range p.Rules() {
 		facts := factsOf(r)

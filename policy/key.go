@@ -67,7 +67,9 @@ func (k key) entry(values map[string]string, name string) key {
 }
 
 // ancestors appends what the prefixes of an object key are made from.
-func (k key) ancestors(object string) key { return k.text(object[:strings.LastIndexByte(object, '/')+1]) }
+func (k key) ancestors(object string) key {
+	return k.text(object[:strings.LastIndexByte(object, '/')+1])
+}
 
 func (k key) observed(o *Observed) key {
 	return k.flag(o.Known).text(string(o.Mode)).text(o.KeyID).text(string(o.BucketKey))

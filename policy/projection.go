@@ -16,7 +16,8 @@ type projection []func(key, *Input) key
 // decisions cannot be remembered, or why that would be of no use.
 func project(compiler *ast.Compiler) (projection, error) {
 	for _, b := range compiler.Required.Builtins {
-		if !deterministic(b.Name) {
+		// What is required is described without whether it is deterministic.
+		if known := ast.BuiltinMap[b.Name]; known == nil || !deterministic(known) {
 			return nil, fmt.Errorf("%s does not depend on the input alone", b.Name)
 		}
 	}

@@ -16,7 +16,10 @@ func (x *exchange) decideAndPlan(req *s3.Request) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	in := x.describe(req, asked)
+	in, err := x.describe(req, asked)
+	if err != nil {
+		return plan{}, err
+	}
 	d, err := x.decide(in)
 	if err != nil {
 		return plan{}, err

@@ -28,7 +28,10 @@ func (x *exchange) serveDelete() error {
 	for _, o := range doc.Objects {
 		one := *x.req
 		one.Key, one.VersionID = o.Key, o.VersionID
-		in := x.describe(&one, sse.Choice{})
+		in, err := x.describe(&one, sse.Choice{})
+		if err != nil {
+			return err
+		}
 		in.Request.Actions = deleteActions(x.req, o)
 		d, err := x.ask(in)
 		if err != nil {

@@ -14,8 +14,13 @@ import (
 )
 
 // describe is the request as policy sees it. Every fact comes from the parsed
-// request, the verified identity or this connection; secrets do not enter.
-func (x *exchange) describe(req *s3.Request, asked sse.Choice) *policy.Input {
+// request, the verified identity or this connection; secrets do not enter. It
+// refuses what could be read in two ways.
+func (x *exchange) describe(req *s3.Request, asked sse.Choice) (*policy.Input, error) {
+	tags, err := headerTags(req.Header.Get("X-Amz-Tagging"))
+	if err != nil {
+		return nil, err
+	}
 	in := &policy.Input{
 		Identity: x.policyIdentity(),
 		Request: policy.Request{
@@ -25,7 +30,7 @@ func (x *exchange) describe(req *s3.Request, asked sse.Choice) *policy.Input {
 			Multipart:     policy.Multipart{Active: req.UploadID != "", UploadID: req.UploadID, PartNumber: req.PartNumber},
 			Checksum:      announcedChecksum(req.Header),
 			ACL:           policy.ACL{Canned: req.Header.Get("X-Amz-Acl"), Public: publicGrants(req.Header)},
-			Tags:          headerTags(req.Header.Get("X-Amz-Tagging")),
+			Tags:          tags,
 			StorageClass:  req.Header.Get("X-Amz-Storage-Class"),
 			Presign:       x.presign(),
 			Payload:       payloadName(x.proof.Payload, req.Op.Body),
@@ -53,7 +58,7 @@ func (x *exchange) describe(req *s3.Request, asked sse.Choice) *policy.Input {
 			Resource: policy.Resource{Bucket: c.Bucket, Key: c.Key, VersionID: c.VersionID},
 		}
 	}
-	return in
+	return in, nil
 }
 
 // preflightAction is what a grant must allow "anonymous" for browsers to ask a
@@ -237,22 +242,29 @@ func publicGrants(h http.Header) bool {
 	return false
 }
 
-// headerTags reads x-amz-tagging, a URL query. What cannot be read is left to
-// the store to refuse.
-func headerTags(v string) policy.Map {
+// headerTags reads x-amz-tagging, a URL query. The store must not find other
+// tags in it than the policy did.
+func headerTags(v string) (policy.Map, error) {
 	if v == "" {
-		return nil
+		return nil, nil
 	}
 	values, err := url.ParseQuery(v)
 	if err != nil {
-		return nil
+		return nil, errTagging.WithCause(err)
 	}
 	out := make(policy.Map, len(values))
 	for k, vs := range values {
+		if len(vs) > 1 {
+			return nil, errTagging
+		}
 		out[k] = vs[0]
 	}
-	return out
+	return out, nil
 }
+
+var errTagging = s3.ErrInvalidArgument.
+	WithMessage("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.").
+	With("ArgumentName", "x-amz-tagging")
 
 func payloadName(p sigv4.Payload, b s3.Body) string {
 	if b == s3.BodyNone {

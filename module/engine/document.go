@@ -32,7 +32,10 @@ func (x *exchange) serveDocument() error {
 	if err != nil {
 		return err
 	}
-	in := x.describe(x.req, asked)
+	in, err := x.describe(x.req, asked)
+	if err != nil {
+		return err
+	}
 	doc, found, err := sse.ParseDocument(x.req.Op.Name, data)
 	if err != nil {
 		return err

@@ -59,11 +59,11 @@ func New(c Config) (*Engine, error) {
 // that the client sees a cut connection and never a clean end.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := e.begin(w, r)
+	defer x.finish() // also when writing the answer panics
 	err := x.serveRecovered()
 	if err != nil {
 		err = x.answerError(err)
 	}
-	x.finish()
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -71,18 +71,21 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveRecovered turns a panic below it into an error: a bug denies.
 func (x *exchange) serveRecovered() (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler {
-				x.rec.Outcome = OutcomeAborted
-				err = errAborted
-				return
-			}
-			x.rec.Outcome = OutcomeFault
-			err = s3.ErrInternalError.WithCause(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
-		}
-	}()
+	defer x.recovered(&err)
 	return x.serve()
+}
+
+// recovered, deferred, puts a panic into err and the record.
+func (x *exchange) recovered(err *error) {
+	switch p := recover(); p {
+	case nil:
+	case http.ErrAbortHandler:
+		x.rec.Outcome = OutcomeAborted
+		*err = errAborted
+	default:
+		x.rec.Outcome = OutcomeFault
+		*err = s3.ErrInternalError.WithCause(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+	}
 }
 
 // serve is the order of the steps. Everything up to the decision happens
@@ -105,10 +108,8 @@ func (x *exchange) serve() error {
 	if err := x.identify(); err != nil {
 		return err
 	}
-	if x.r.ProtoMajor == 3 && x.proof.Kind == sigv4.Anonymous && !req.Op.ReadOnly {
-		// Metadata whose names hold "_" or "." is lost on the way here over
-		// HTTP/3, which only a signature could show.
-		return s3.ErrInvalidRequest.WithMessage("Unsigned writes are not accepted over HTTP/3. Use HTTP/1.1 or HTTP/2.")
+	if err := x.checkUnsigned(); err != nil {
+		return err
 	}
 	switch {
 	case req.Op.Name == "DeleteObjects":
@@ -162,6 +163,18 @@ func (x *exchange) answerError(err error) error {
 	return nil
 }
 
+// outcomeOf is the outcome of an error nobody gave one.
+func outcomeOf(err error, shown *s3.Error) Outcome {
+	var unavailable *upstream.Unavailable
+	switch {
+	case errors.As(err, &unavailable), errors.Is(shown, s3.ErrBadGateway):
+		return OutcomeStore
+	case shown.Status >= http.StatusInternalServerError && shown.Status != http.StatusNotImplemented:
+		return OutcomeFault
+	}
+	return OutcomeRefused
+}
+
 // maxDrain and drainTime bound what is read of a body whose request is refused.
 const (
 	maxDrain  = 16 << 20
@@ -171,9 +184,10 @@ const (
 // drain takes the rest of a refused upload off the wire, within bounds, because
 // many clients read no reply before they have written their body and would
 // only see a broken connection. It does so for verified callers only, and not
-// for a client that waits for "100 Continue".
+// for a client that still waits for "100 Continue".
 func (x *exchange) drain() {
-	if x.proof.Kind == sigv4.Anonymous || x.r.Body == nil || x.r.ContentLength == 0 || x.r.Header.Get("Expect") != "" {
+	waits := x.r.Header.Get("Expect") != "" && x.rec.Answered.BytesIn == 0
+	if x.proof.Kind == sigv4.Anonymous || x.r.Body == nil || x.r.ContentLength == 0 || waits {
 		return
 	}
 	control := http.NewResponseController(x.w)

@@ -44,7 +44,10 @@ func (x *exchange) serveForm() error {
 	if err != nil {
 		return err
 	}
-	in := x.describe(put, asked)
+	in, err := x.describe(put, asked)
+	if err != nil {
+		return err
+	}
 	as := *put
 	as.Op, _ = s3.Lookup("PutObject")
 	in.Request.Actions = as.Actions()

@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/tls"
 	"errors"
+	"strings"
 
 	"github.com/sealgate/sealgate/module/clients"
 	"github.com/sealgate/sealgate/module/s3"
@@ -29,6 +30,26 @@ func (x *exchange) identify() error {
 		return err
 	}
 	x.identified(caller, proof)
+	return nil
+}
+
+// checkUnsigned refuses what a request without a signature may not ask for.
+func (x *exchange) checkUnsigned() error {
+	if x.proof.Kind != sigv4.Anonymous {
+		return nil
+	}
+	if x.r.ProtoMajor == 3 && !x.req.Op.ReadOnly {
+		// Metadata whose names hold "_" or "." is lost on the way here over
+		// HTTP/3, which only a signature could show.
+		return s3.ErrInvalidRequest.WithMessage("Unsigned writes are not accepted over HTTP/3. Use HTTP/1.1 or HTTP/2.")
+	}
+	for _, pair := range x.req.Query {
+		if strings.HasPrefix(pair.Name, "response-") {
+			// Anybody could make a link that shows a public object as something
+			// else. The store would not notice: it only sees our signature.
+			return s3.ErrInvalidRequest.WithMessage("Request specific response headers cannot be used for anonymous GET requests.")
+		}
+	}
 	return nil
 }
 
