@@ -92,7 +92,12 @@ func TestDeniedRequestsLeaveTheStoreUntouched(t *testing.T) {
 		}, 403, "AccessDenied", "GRT-000"},
 		{"wrong signature", openPosture("mode: sse-s3"), func(b *bed) *http.Request {
 			r := b.request(http.MethodPut, "/bucket/key", "x")
-			r.Header.Set("Authorization", r.Header.Get("Authorization")[:len(r.Header.Get("Authorization"))-1]+"0")
+			signed := r.Header.Get("Authorization")
+			last := "0"
+			if strings.HasSuffix(signed, last) {
+				last = "1"
+			}
+			r.Header.Set("Authorization", signed[:len(signed)-1]+last)
 			return r
 		}, 403, "SignatureDoesNotMatch", ""},
 		{"header added after signing", openPosture("mode: sse-s3"), func(b *bed) *http.Request {
