@@ -129,6 +129,7 @@ func (x *exchange) call(ctx context.Context, c upstream.Call) (*http.Response, e
 		}
 		c.As = &upstream.Credentials{AccessKey: x.caller.AccessKey, Secret: upstream.NewSecret(x.caller.Secret.Reveal())}
 	}
+	c.Header["Via"] = x.via()
 	began := x.e.cfg.Now()
 	resp, err := x.e.cfg.Upstream.Do(ctx, c)
 	took := x.e.cfg.Now().Sub(began)

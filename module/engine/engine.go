@@ -20,6 +20,7 @@
 //	answer.go      the store's reply on its way to the client
 //	confirm.go     the store's reply against the decision
 //	refusals.go    modes a store has failed to apply
+//	loop.go        requests that come back to the gateway that sent them
 //	record.go      the decision record
 package engine
 
@@ -41,6 +42,7 @@ import (
 // about objects; its only memory is which modes the store has failed to apply.
 type Engine struct {
 	cfg     Config
+	via     string // our element of the Via header
 	refused refusals
 }
 
@@ -49,7 +51,7 @@ func New(c Config) (*Engine, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: c, refused: refusals{now: c.Now}}, nil
+	return &Engine{cfg: c, via: viaElement(c.Upstream.Name()), refused: refusals{now: c.Now}}, nil
 }
 
 // ServeHTTP serves one request. r is not modified; r.Header must already hold
@@ -91,6 +93,9 @@ func (x *exchange) recovered(err *error) {
 // serve is the order of the steps. Everything up to the decision happens
 // before the first byte of an object body is read.
 func (x *exchange) serve() error {
+	if looped(x.r.Header, x.e.via) {
+		return errLoop
+	}
 	req, err := x.e.cfg.Parser.Parse(x.r)
 	if err != nil {
 		return err

@@ -7,11 +7,13 @@
 //	caddyfile.go    the s3_encryption directive and global option
 //	app.go          what handlers of one configuration share
 //	transport.go    the connection to the store
-//	loop.go         requests that come back to the gateway that sent them
+//	server.go       what has to happen before Caddy's own handler
 //	metadata.go     x-amz-meta-* headers that Caddy would delete
+//	expect.go       clients that wait for "100 Continue"
+//	unanswered.go   requests that no site answers
 //	access_log.go   the access log entry in place of Caddy's
-//	redact.go       what a log entry may show
-//	records.go      decision records
+//	redact/         what a log entry may show
+//	records.go      decision records, record_fields.go as members of a log entry
 //	metrics.go      Prometheus metrics
 //	admin.go        GET /s3_encryption/status, POST /s3_encryption/policy/reload
 //	watch.go        files that change while the gateway runs

@@ -95,7 +95,6 @@ type Handler struct {
 	logger    *zap.Logger
 	accessLog *zap.Logger
 	settings  settings
-	via       string
 
 	engine   *engine.Engine
 	clients  *clients.Store
@@ -147,7 +146,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.settings, err = h.resolve(caddy.NewReplacer()); err != nil {
 		return err
 	}
-	h.via = viaElement(h.settings.endpoint)
 	if err := h.loadFiles(); err != nil {
 		return err
 	}
@@ -208,7 +206,7 @@ func (h *Handler) connect(ctx caddy.Context) (*upstream.Client, error) {
 		Region:      h.settings.region,
 		Addressing:  h.settings.addressing,
 		Credentials: h.provider(),
-		Transport:   marked{next: transport, element: h.via},
+		Transport:   transport,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
@@ -235,11 +233,7 @@ func (h *Handler) provider() upstream.Provider {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	w, r, done := h.logAccess(w, r)
 	defer done()
-	if looped(r.Header, h.via) {
-		h.refuseLoop(w, r)
-		return nil
-	}
-	h.engine.ServeHTTP(w, rememberVia(restoreMetadata(r)))
+	h.engine.ServeHTTP(w, restoreMetadata(r))
 	return nil
 }
 
