@@ -57,8 +57,8 @@ var readers = map[string]string{
 	"fault, some input": `deny contains {"id": "TST-001", "msg": ""} if to_number(input.request.checksum) == 1`,
 }
 
-// reader returns the files of a site with one of these rules.
-func reader(name string) map[string]string {
+// readingSite returns the files of a site with one of these rules.
+func readingSite(name string) map[string]string {
 	text := readers[name]
 	// Imports belong to the top.
 	if rule, imported, ok := strings.Cut(text, "\n\nimport "); ok {
@@ -92,7 +92,7 @@ func TestReads(t *testing.T) {
 	t.Parallel()
 	sites := map[string]map[string]string{"the library": nil}
 	for name := range readers {
-		sites[name] = reader(name)
+		sites[name] = readingSite(name)
 	}
 	for name, site := range sites {
 		t.Run(name, func(t *testing.T) {

@@ -45,6 +45,7 @@ var pools = map[string][]string{
 	"request.class":               {ClassWrite, ClassWrite, ClassRead, ClassRead, ClassList, ClassDelete, ClassBucketConfig},
 	"resource.bucket":             {"data", "data", "data-1", "partial", "elsewhere", ""},
 	"resource.key":                {"", "a", "kms/a", "kms/default/a/b", "own/a", "open/a", "sealed/a/b", "in/a"},
+	"copy_source.resource.key":    {"", "a", "kms/a", "in/a"},
 	"encryption.requested.mode":   {"", string(None), string(SSES3), string(SSEC), string(KMS), string(DSSE)},
 	"encryption.requested.key_id": {"", "", mainKey, "other"},
 	"transport.tls_version":       {"1.3", "1.3", "1.2", "1.1", ""},

@@ -171,7 +171,7 @@ func parseStoreError(doc []byte) *s3.Error {
 			break
 		}
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // no error document
 		}
 		switch t := tok.(type) {
 		case xml.StartElement:

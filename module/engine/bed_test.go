@@ -119,8 +119,10 @@ func (b *bed) recordOf(a answer) Record {
 // awaitRecord waits for a record, which is written after its reply.
 func (b *bed) awaitRecord(want func(Record) bool) Record {
 	b.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for time.Now().Before(deadline) {
+	deadline := time.After(10 * time.Second)
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	for {
 		b.mu.Lock()
 		for _, r := range slices.Backward(b.records) {
 			if want(r) {
@@ -129,10 +131,12 @@ func (b *bed) awaitRecord(want func(Record) bool) Record {
 			}
 		}
 		b.mu.Unlock()
-		time.Sleep(time.Millisecond)
+		select {
+		case <-deadline:
+			b.t.Fatal("no such decision record was written")
+		case <-poll.C:
+		}
 	}
-	b.t.Fatal("no such decision record was written")
-	return Record{}
 }
 
 // request builds a signed request. header lines are "Name: value".

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/sse"
@@ -33,7 +34,7 @@ func (x *exchange) confirm(p plan, reply http.Header, at written) (sse.Observed,
 		return seen, nil
 	}
 	if !seen.Reported && x.e.cfg.Verify == VerifyRequired && at.visible {
-		header, err := x.headObject(at, p.send.Customer)
+		header, err := x.headWritten(at, p)
 		if err != nil {
 			x.rec.Outcome = OutcomeWeak
 			return seen, s3.ErrBadGateway.
@@ -63,6 +64,9 @@ func (p plan) satisfiedBy(seen sse.Observed) bool {
 	if policy.Mode(seen.Mode).Rank() < p.mode.Rank() {
 		return false
 	}
+	if p.send.Customer != nil {
+		return p.send.Matches(seen)
+	}
 	if isKMS(sse.Mode(p.mode)) && len(p.keys) > 0 {
 		return slices.ContainsFunc(p.keys, func(k string) bool {
 			return sse.Choice{Mode: seen.Mode, KeyID: k}.Matches(seen)
@@ -72,10 +76,14 @@ func (p plan) satisfiedBy(seen sse.Observed) bool {
 }
 
 // weak notes a reply that shows less than was decided, and refuses the mode up
-// front from now on.
+// front from now on. A part or a completion whose object shows another
+// encryption is no failure of the store: that was fixed when the upload was
+// created, perhaps under another decision.
 func (x *exchange) weak(p plan, seen sse.Observed, at written) error {
 	x.rec.Outcome = OutcomeWeak
-	x.e.refused.add(p.mode)
+	if p.send.Mode != "" || !seen.Reported {
+		x.e.refused.add(p.mode)
+	}
 	x.e.cfg.Observer.WeakReply()
 	x.rec.Cause = fmt.Sprintf("the store shows %q (key %q) for bucket %q key %q version %q, decided was %q", seen.Mode, seen.KeyID, at.bucket, at.key, at.versionID, p.mode)
 	return s3.ErrBadGateway.
@@ -93,18 +101,39 @@ func (x *exchange) observed(seen sse.Observed, reply http.Header) {
 	}
 }
 
-// headObject asks the store for an object's headers in the gateway's own name.
-// A reply other than 200 is an error that wraps the *s3.Error of its status.
-func (x *exchange) headObject(at written, customer *sse.CustomerKey) (http.Header, error) {
-	h := make(http.Header, 3)
-	if customer != nil {
-		sse.Choice{Mode: sse.C, Customer: customer}.Apply(h)
+// confirmTime bounds the question whether an object was encrypted as decided.
+const confirmTime = 30 * time.Second
+
+// headWritten asks for what was just written. A client that goes away does not
+// keep the answer from the record.
+func (x *exchange) headWritten(at written, p plan) (http.Header, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), confirmTime)
+	defer cancel()
+	h := make(http.Header, 4)
+	if p.send.Customer != nil {
+		p.send.Apply(h)
 	}
+	header, err := x.headObject(ctx, at, h)
+	var head *headError
+	if p.mode == policy.SSEC && p.send.Customer == nil && errors.As(err, &head) && head.status == http.StatusBadRequest {
+		// Few clients send their key with a completion, and AWS names no
+		// encryption in its reply. This is what S3 answers to a HEAD of an
+		// object that only its customer's key opens.
+		header = make(http.Header)
+		sse.Observed{Mode: sse.C}.Echo(header)
+		return header, nil
+	}
+	return header, err
+}
+
+// headObject asks the store for an object's headers, or a bucket's, in the
+// gateway's own name. It takes h over. A reply other than 200 is a *headError.
+func (x *exchange) headObject(ctx context.Context, at written, h http.Header) (http.Header, error) {
 	call := upstream.Call{Method: http.MethodHead, Bucket: at.bucket, Key: at.key, Header: h, PayloadHash: emptyPayload}
 	if at.versionID != "" {
 		call.Query = s3.Query{{Name: "versionId", Value: at.versionID, HasValue: true}}
 	}
-	resp, err := x.call(x.r.Context(), call)
+	resp, err := x.call(ctx, call)
 	if err != nil {
 		return nil, err
 	}

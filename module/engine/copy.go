@@ -39,7 +39,7 @@ func (x *exchange) serveCopy() error {
 		return err
 	}
 	source := written{bucket: x.req.CopySource.Bucket, key: x.req.CopySource.Key, versionID: x.req.CopySource.VersionID}
-	header, err := x.headObject(source, sourceKey)
+	header, err := x.headObject(x.r.Context(), source, x.sourceHeader(sourceKey))
 	if err != nil {
 		return x.sourceError(err)
 	}
@@ -56,8 +56,12 @@ func (x *exchange) serveCopy() error {
 	if sourceKey != nil {
 		sourceKey.ApplyCopySource(call.Header)
 	}
-	if etag := header.Get("ETag"); etag != "" && call.Header.Get("X-Amz-Copy-Source-If-Match") == "" && x.pinsSource() {
-		// What is copied is what policy saw.
+	if etag := header.Get("ETag"); etag != "" {
+		// What is copied is what policy saw, and what the client's own
+		// conditions were found to hold for.
+		for name := range sourceConditions {
+			call.Header.Del(name)
+		}
 		call.Header.Set("X-Amz-Copy-Source-If-Match", etag)
 	}
 	resp, err := x.call(x.r.Context(), call)
@@ -73,15 +77,25 @@ func (x *exchange) serveCopy() error {
 	})
 }
 
-// pinsSource: conditions of the client's own must keep their meaning, so the
-// source is only pinned where it sent none.
-func (x *exchange) pinsSource() bool {
-	for _, name := range []string{"X-Amz-Copy-Source-If-None-Match", "X-Amz-Copy-Source-If-Modified-Since", "X-Amz-Copy-Source-If-Unmodified-Since"} {
-		if x.req.Header.Get(name) != "" {
-			return false
+// sourceConditions are a copy's conditions on its source, and what they are
+// called in a HEAD of it.
+var sourceConditions = map[string]string{
+	"X-Amz-Copy-Source-If-Match": "If-Match", "X-Amz-Copy-Source-If-None-Match": "If-None-Match",
+	"X-Amz-Copy-Source-If-Modified-Since": "If-Modified-Since", "X-Amz-Copy-Source-If-Unmodified-Since": "If-Unmodified-Since",
+}
+
+// sourceHeader asks for the source under the conditions of the copy.
+func (x *exchange) sourceHeader(key *sse.CustomerKey) http.Header {
+	h := make(http.Header, 4)
+	if key != nil {
+		sse.Choice{Mode: sse.C, Customer: key}.Apply(h)
+	}
+	for name, plain := range sourceConditions {
+		if v := x.req.Header.Get(name); v != "" {
+			h.Set(plain, v)
 		}
 	}
-	return true
+	return h
 }
 
 // sourceError is what S3 answers to a copy whose source cannot be read. A HEAD
@@ -91,11 +105,14 @@ func (x *exchange) sourceError(err error) error {
 	if !errors.As(err, &head) {
 		return err
 	}
+	x.rec.Outcome, x.rec.Answered.UpstreamStatus = OutcomeStore, head.status
 	switch head.status {
+	case http.StatusNotModified, http.StatusPreconditionFailed:
+		return s3.ErrPreconditionFailed.WithCause(err)
 	case http.StatusNotFound:
 		bucket := written{bucket: x.req.CopySource.Bucket}
 		var missing *headError
-		if _, err := x.headObject(bucket, nil); errors.As(err, &missing) && missing.status == http.StatusNotFound {
+		if _, err := x.headObject(x.r.Context(), bucket, make(http.Header)); errors.As(err, &missing) && missing.status == http.StatusNotFound {
 			return s3.ErrNoSuchBucket.With("BucketName", bucket.bucket).WithCause(err)
 		}
 		return s3.ErrNoSuchKey.WithCause(err)

@@ -50,7 +50,7 @@ func (x *exchange) decide(in *policy.Input) (policy.Decision, error) {
 	x.rec.Findings = append(x.rec.Findings, d.Findings...)
 	x.rec.Decided = RecordEncryption{
 		Mode: string(d.Encryption.Mode), KeyID: d.Encryption.KeyID, Keyring: d.Encryption.Keyring,
-		Context: sortedNames(d.Encryption.Context), BucketKey: d.Encryption.BucketKey, OnConflict: string(d.Encryption.OnConflict),
+		Context: sortedNames(d.Encryption.Context), BucketKey: d.Encryption.BucketKey, OnConflict: d.Encryption.OnConflict,
 	}
 	if !d.Allow {
 		x.rec.Outcome = OutcomeDenied

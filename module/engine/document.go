@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"crypto/fips140"
 	"crypto/md5" //nolint:gosec // Content-MD5 is what S3's protocol asks for
 	"crypto/sha256"
 	"encoding/base64"
@@ -133,7 +134,6 @@ func attachDocument(call *upstream.Call, data []byte) {
 			call.Header.Del(name)
 		}
 	}
-	stripChunkedEncoding(call.Header)
 	sum := sha256.Sum256(data)
 	call.PayloadHash = hex.EncodeToString(sum[:])
 	call.Header.Set("Content-Md5", contentMD5(data))
@@ -142,10 +142,12 @@ func attachDocument(call *upstream.Call, data []byte) {
 	call.Replay = func() (io.Reader, error) { return bytes.NewReader(data), nil }
 }
 
+// contentMD5 detects damage and protects nothing, so it stands outside FIPS
+// enforcement.
 func contentMD5(data []byte) string {
-	h := md5.New() //nolint:gosec // see above
-	h.Write(data)
-	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+	var sum [md5.Size]byte
+	fips140.WithoutEnforcement(func() { sum = md5.Sum(data) }) //nolint:gosec // see above
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // complete forwards CompleteMultipartUpload. Only now can the object be looked
@@ -189,15 +191,40 @@ func bodyChecksums(h http.Header) http.Header {
 // clientDocument replaces the Location of a completion, which names the
 // store's host, by the client's own way to the object.
 func (x *exchange) clientDocument(doc []byte) []byte {
-	start := bytes.Index(doc, []byte("<Location>"))
-	end := bytes.Index(doc, []byte("</Location>"))
-	if start < 0 || end < start {
+	start, end := elementText(doc, "Location")
+	if start < 0 {
 		return doc
 	}
-	var location bytes.Buffer
-	_ = xml.EscapeText(&location, []byte(x.objectURL()))
-	out := make([]byte, 0, len(doc)+location.Len())
-	out = append(out, doc[:start+len("<Location>")]...)
-	out = append(out, location.Bytes()...)
-	return append(out, doc[end:]...)
+	var out bytes.Buffer
+	out.Write(doc[:start])
+	_ = xml.EscapeText(&out, []byte(x.objectURL())) // a bytes.Buffer does not fail
+	out.Write(doc[end:])
+	return out.Bytes()
+}
+
+// elementText finds where the content of the root's child of that name begins
+// and ends; -1 if it has none.
+func elementText(doc []byte, name string) (start, end int) {
+	dec := xml.NewDecoder(bytes.NewReader(doc))
+	start = -1
+	for depth := 0; ; {
+		at := int(dec.InputOffset())
+		tok, err := dec.Token()
+		if err != nil {
+			return -1, -1
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			if depth++; depth == 2 && t.Name.Local == name {
+				start = int(dec.InputOffset())
+			}
+		case xml.EndElement:
+			if depth--; depth == 1 && start >= 0 {
+				if at == start && doc[start-2] == '/' {
+					return -1, -1 // <Location/>
+				}
+				return start, at
+			}
+		}
+	}
 }

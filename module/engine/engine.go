@@ -42,7 +42,8 @@ import (
 // about objects; its only memory is which modes the store has failed to apply.
 type Engine struct {
 	cfg     Config
-	via     string // our element of the Via header
+	via     string        // our element of the Via header
+	pause   time.Duration // keepAlivePause, but in tests
 	refused refusals
 }
 
@@ -51,7 +52,7 @@ func New(c Config) (*Engine, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: c, via: viaElement(c.Upstream.Name()), refused: refusals{now: c.Now}}, nil
+	return &Engine{cfg: c, via: viaElement(c.Upstream.Name()), pause: keepAlivePause, refused: refusals{now: c.Now}}, nil
 }
 
 // ServeHTTP serves one request. r is not modified; r.Header must already hold
@@ -153,15 +154,8 @@ func (x *exchange) answerError(err error) error {
 	}
 	e := clientError(err)
 	x.rec.Answered.Code = e.Code
-	var unreachable *upstream.Unavailable
-	if x.rec.Outcome == "" && errors.As(err, &unreachable) {
-		x.rec.Outcome = OutcomeStore
-	}
 	if x.rec.Outcome == "" {
-		x.rec.Outcome = OutcomeRefused
-		if e.Status >= http.StatusInternalServerError && e.Status != http.StatusNotImplemented {
-			x.rec.Outcome = OutcomeFault
-		}
+		x.rec.Outcome = outcomeOf(err, e)
 	}
 	x.drain()
 	s3.WriteError(x.w, e, s3.Reply{RequestID: x.rec.ID, HostID: hostID, Resource: x.resource(), Method: x.r.Method})

@@ -31,7 +31,10 @@ func (x *exchange) serveForm() error {
 	if f.get("key") == "" {
 		return sigv4.MissingField("key")
 	}
-	fields := f.named()
+	fields, err := f.named()
+	if err != nil {
+		return err
+	}
 	if err := x.identifyForm(fields); err != nil {
 		return err
 	}
@@ -62,13 +65,20 @@ func (x *exchange) serveForm() error {
 	return x.putFile(f, fields, put, p)
 }
 
-// named gives the fields by lower-case name, with ${filename} replaced.
-func (f *form) named() sigv4.Fields {
+// named gives the fields by lower-case name, with ${filename} replaced, which
+// must not make them larger than fields may be.
+func (f *form) named() (sigv4.Fields, error) {
+	const placeholder = "${filename}"
 	out := make(sigv4.Fields, len(f.fields))
+	size := 0
 	for _, field := range f.fields {
-		out[strings.ToLower(field.name)] = strings.ReplaceAll(field.value, "${filename}", f.filename)
+		size += len(field.value) + strings.Count(field.value, placeholder)*(len(f.filename)-len(placeholder))
+		if size > maxFormFields {
+			return nil, malformedForm(errFormTooLarge)
+		}
+		out[strings.ToLower(field.name)] = strings.ReplaceAll(field.value, placeholder, f.filename)
 	}
-	return out
+	return out, nil
 }
 
 func (x *exchange) identifyForm(fields sigv4.Fields) error {
@@ -127,6 +137,8 @@ func (x *exchange) formPut(fields sigv4.Fields) (*s3.Request, error) {
 		switch {
 		case formControls[name], strings.HasPrefix(name, "x-ignore-"):
 			continue
+		case name == "x-amz-write-offset-bytes":
+			return nil, s3.ErrNotImplemented.WithMessage("Appending to objects is not supported.")
 		case name == "acl":
 			header = "x-amz-acl"
 		case name == "tagging":
@@ -141,12 +153,28 @@ func (x *exchange) formPut(fields sigv4.Fields) (*s3.Request, error) {
 		default:
 			continue // S3 has no meaning for it
 		}
+		if !validHeaderName(header) {
+			return nil, s3.ErrInvalidArgument.WithMessage("The form has a field whose name no header can have.").With("ArgumentName", name)
+		}
 		if !validHeaderValue(value) {
 			return nil, s3.ErrInvalidArgument.WithMessage("The field has a value that no header can have.").With("ArgumentName", name)
 		}
 		put.Header.Set(textproto.CanonicalMIMEHeaderKey(header), value)
 	}
 	return &put, nil
+}
+
+// validHeaderName: a token (RFC 9110, 5.6.2), with something behind the prefix
+// of user metadata.
+func validHeaderName(name string) bool {
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		alphanumeric := c >= 'a' && c <= 'z' || c >= '0' && c <= '9'
+		if !alphanumeric && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return name != "x-amz-meta-"
 }
 
 // validHeaderValue: no control characters but tab (RFC 9110, 5.5).
@@ -183,7 +211,7 @@ func (x *exchange) putFile(f *form, fields sigv4.Fields, put *s3.Request, p plan
 	if err != nil {
 		return err
 	}
-	b := &objectBody{Body: body, length: length}
+	b := &objectBody{Body: body, length: length, payload: sigv4.UnsignedPayload}
 	defer func() { _ = b.Close() }()
 	call := x.newCall(&sized, p)
 	call.Method = http.MethodPut

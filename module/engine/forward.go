@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/sealgate/sealgate/module/s3"
@@ -15,10 +16,19 @@ const emptyPayload = sigv4.EmptySHA256
 
 // plainHeaders are the request headers that S3 gives a meaning to and that are
 // no x-amz-* headers. Everything else a client sends stays here.
-var plainHeaders = []string{
-	"Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type",
-	"Expires", "Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range",
-	"Content-Md5", "Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers",
+var plainHeaders = map[string]bool{
+	"Cache-Control": true, "Content-Disposition": true, "Content-Encoding": true, "Content-Language": true,
+	"Content-Type": true, "Content-Md5": true, "Expires": true,
+	"If-Match": true, "If-None-Match": true, "If-Modified-Since": true, "If-Unmodified-Since": true,
+}
+
+// rangeHeaders mean something in reads only.
+var rangeHeaders = map[string]bool{"Range": true, "If-Range": true}
+
+// crossOriginHeaders are what a browser asks a bucket's CORS rules with. They
+// are all that a preflight takes, which is parsed no further.
+var crossOriginHeaders = map[string]bool{
+	"Origin": true, "Access-Control-Request-Method": true, "Access-Control-Request-Headers": true,
 }
 
 // ownHeaders are x-amz-* headers that belong to one hop: the client's
@@ -34,21 +44,32 @@ var ownHeaders = map[string]bool{
 	"X-Amz-Sdk-Checksum-Algorithm": true,
 }
 
+// forwards reports whether a request header of op goes to the store. Which
+// x-amz-* headers op takes was checked when the request was parsed.
+func forwards(op *s3.Operation, name string) bool {
+	switch {
+	case crossOriginHeaders[name]:
+		return true
+	case op.Scope == s3.ScopeAny:
+		return false
+	case rangeHeaders[name]:
+		return op.ReadOnly
+	case plainHeaders[name]:
+		return true
+	}
+	return strings.HasPrefix(name, "X-Amz-") && !ownHeaders[name]
+}
+
 // newCall builds the call for req from what was parsed, never from the raw
 // request: what policy saw is what the store gets.
 func (x *exchange) newCall(req *s3.Request, p plan) upstream.Call {
 	h := make(http.Header, len(req.Header))
-	for _, name := range plainHeaders {
-		if v := req.Header[name]; len(v) > 0 {
-			h[name] = append([]string(nil), v...)
-		}
-	}
 	for name, v := range req.Header {
-		if !strings.HasPrefix(name, "X-Amz-") || ownHeaders[name] {
-			continue
+		if forwards(req.Op, name) {
+			h[name] = slices.Clone(v)
 		}
-		h[name] = append([]string(nil), v...)
 	}
+	stripChunkedEncoding(h)
 	if req.CopySource != nil {
 		h.Set("X-Amz-Copy-Source", req.CopySource.Header())
 	}

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sealgate/sealgate/module/s3"
@@ -100,19 +102,23 @@ func promised(c sse.Choice) sse.Observed {
 	return o
 }
 
-// noBody refuses a body where none belongs, before it is read.
+// noBody refuses a body where none belongs. HTTP/2 and HTTP/3 need not say
+// beforehand whether one follows.
 func (x *exchange) noBody() error {
-	if x.req.ContentLength > 0 || len(x.req.TransferEncoding) > 0 {
+	body := x.req.ContentLength > 0 || len(x.req.TransferEncoding) > 0
+	if !body && x.req.ContentLength < 0 {
+		n, err := io.ReadFull(x.r.Body, make([]byte, 1))
+		body = n > 0 || !errors.Is(err, io.EOF)
+	}
+	if body {
 		return s3.ErrInvalidRequest.WithMessage("This operation takes no request body.")
 	}
 	return nil
 }
 
-// objectBody is an object's bytes on their way up, verified or left to the
-// store to verify.
+// objectBody is an object's bytes on their way up.
 type objectBody struct {
 	*sigv4.Body
-	raw     io.Reader // set when the store verifies
 	length  int64
 	payload string // payload hash to announce upstream
 }
@@ -121,24 +127,37 @@ type objectBody struct {
 // where the headers alone show them.
 func (x *exchange) openBody(req *s3.Request, proof sigv4.Proof, body io.Reader) (*objectBody, error) {
 	counted := countingReader{r: body, n: &x.rec.Answered.BytesIn}
-	if x.e.cfg.PayloadCheck == PayloadCheckStore && proof.Payload == sigv4.PayloadHash && req.ContentLength >= 0 {
-		return &objectBody{raw: counted, length: req.ContentLength, payload: proof.PayloadHash}, nil
+	payload := sigv4.UnsignedPayload
+	if x.e.cfg.PayloadCheck == PayloadCheckStore && !proof.Payload.Chunked() {
+		if proof.Payload == sigv4.PayloadHash {
+			payload = proof.PayloadHash
+		}
+		proof.Payload = sigv4.PayloadUnsigned
+		req = withoutDigests(req)
 	}
 	b, err := proof.Open(req, counted)
 	if err != nil {
 		return nil, err
 	}
-	return &objectBody{Body: b, length: b.Length()}, nil
+	return &objectBody{Body: b, length: b.Length(), payload: payload}, nil
+}
+
+// withoutDigests is req as if it said nothing of its body that the store can
+// check as well.
+func withoutDigests(req *s3.Request) *s3.Request {
+	out := *req
+	out.Wire = req.Wire.Clone()
+	for name := range out.Wire {
+		if name == "Content-Md5" || name == "X-Amz-Sdk-Checksum-Algorithm" || strings.HasPrefix(name, "X-Amz-Checksum-") {
+			delete(out.Wire, name)
+		}
+	}
+	return &out
 }
 
 // attach makes the body the payload of call. A body that fits one buffer is
 // verified whole first, which also makes it replayable.
 func (b *objectBody) attach(call *upstream.Call) error {
-	stripChunkedEncoding(call.Header)
-	if b.raw != nil {
-		call.Body, call.Length, call.PayloadHash = b.raw, b.length, b.payload
-		return nil
-	}
 	if b.Small() {
 		data, err := b.ReadSmall()
 		if err != nil {
@@ -146,12 +165,12 @@ func (b *objectBody) attach(call *upstream.Call) error {
 		}
 		setAll(call.Header, b.Checksums())
 		call.Length = int64(len(data))
-		call.PayloadHash = sigv4.UnsignedPayload
+		call.PayloadHash = b.payload
 		call.Replay = func() (io.Reader, error) { return bytes.NewReader(data), nil }
 		call.Body = bytes.NewReader(data)
 		return nil
 	}
-	call.Body, call.Length, call.PayloadHash = b.Body, b.length, sigv4.UnsignedPayload
+	call.Body, call.Length, call.PayloadHash = b.Body, b.length, b.payload
 	name := b.TrailerName()
 	if name == "" {
 		return nil // a checksum that came as a header is in call.Header already
@@ -167,10 +186,3 @@ func (b *objectBody) attach(call *upstream.Call) error {
 	return nil
 }
 
-// Close gives buffers back.
-func (b *objectBody) Close() error {
-	if b.Body == nil {
-		return nil
-	}
-	return b.Body.Close()
-}

@@ -58,23 +58,23 @@ func makePlan(op *s3.Operation, asked sse.Choice, d policy.Encryption) (plan, er
 		if want.BucketKey == nil {
 			p.send.BucketKey = asked.BucketKey
 		}
-		return p, nil
+		return p.withKey()
 	case d.Mode == policy.None:
 		// Nothing is demanded, so nothing that is asked conflicts.
-		return p.keep(asked), nil
+		return plan{}.keep(asked), nil
 	case agrees(asked, want, d):
 		p.send = merge(asked, want)
-		return p, nil
+		return p.withKey()
 	}
 	keep, err := settle(asked, d)
 	switch {
 	case err != nil:
 		return plan{}, err
 	case keep:
-		return p.keep(merge(asked, sse.Choice{Context: contextFor(asked, d)})), nil
+		return p.keep(merge(asked, stillWanted(asked, d))).withKey()
 	default:
 		p.send = want
-		return p, nil
+		return p.withKey()
 	}
 }
 
@@ -83,7 +83,8 @@ func makePlan(op *s3.Operation, asked sse.Choice, d policy.Encryption) (plan, er
 // must agree and the store's reply is held against the decision.
 func planForPart(p plan, asked sse.Choice, d policy.Encryption) (plan, error) {
 	p.send = asked
-	if asked.Mode == "" || asked.Mode == sse.Mode(d.Mode) || d.Mode == policy.None {
+	want := sse.Choice{Mode: sse.Mode(d.Mode), KeyID: d.KeyID, Context: d.Context, BucketKey: d.BucketKey}
+	if asked.Mode == "" || d.Mode == policy.None || agrees(asked, want, d) {
 		return p, nil
 	}
 	keep, err := settle(asked, d)
@@ -104,6 +105,15 @@ func (p plan) keep(asked sse.Choice) plan {
 		p.keys = []string{asked.KeyID}
 	}
 	return p
+}
+
+// withKey refuses to leave the key to the store where only certain keys will
+// do: that it took another one would show when the object is written.
+func (p plan) withKey() (plan, error) {
+	if isKMS(p.send.Mode) && p.send.KeyID == "" && len(p.keys) > 0 {
+		return plan{}, enforcementDenial("ENF-005", "objects here are encrypted under one of certain KMS keys, and none was named")
+	}
+	return p, nil
 }
 
 // settle answers a conflict the way the decision says: keep the client's
@@ -165,12 +175,12 @@ func merge(asked, want sse.Choice) sse.Choice {
 	return out
 }
 
-// contextFor is the encryption context a kept choice must carry as well.
-func contextFor(asked sse.Choice, d policy.Encryption) map[string]string {
+// stillWanted is what a kept choice must carry as well.
+func stillWanted(asked sse.Choice, d policy.Encryption) sse.Choice {
 	if !isKMS(asked.Mode) {
-		return nil
+		return sse.Choice{}
 	}
-	return d.Context
+	return sse.Choice{KeyID: d.KeyID, Context: d.Context}
 }
 
 func isKMS(m sse.Mode) bool { return m == sse.KMS || m == sse.DSSE }

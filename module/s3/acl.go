@@ -3,6 +3,8 @@ package s3
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
+	"io"
 	"strings"
 )
 
@@ -21,8 +23,11 @@ func ParseACL(data []byte) (public bool, err error) {
 	var uri *strings.Builder
 	for {
 		token, err := d.Token()
-		if token == nil || err != nil {
-			return public, nil // the document was read once already: this is its end
+		if errors.Is(err, io.EOF) {
+			return public, nil
+		}
+		if err != nil {
+			return false, malformed(err.Error())
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
