@@ -18,13 +18,25 @@ const maxErrorDocument = 64 << 10
 // copyBuffers hold the bytes of a reply on its way to the client.
 var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 128<<10); return &b }}
 
-// hopHeaders and the store's own identity never reach the client.
-var hiddenReplyHeaders = map[string]bool{
-	"Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Connection": true,
-	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Alt-Svc": true,
-	"Server": true, "Via": true, "X-Amz-Request-Id": true, "X-Amz-Id-2": true, "Location": true,
-	"Strict-Transport-Security": true, "Date": true,
+// replyHeaders are what a store's reply may tell the client besides x-amz-* and
+// CORS headers: what S3's API knows. Anything else speaks of the store's host
+// or of what stands before it.
+var replyHeaders = map[string]bool{
+	"Accept-Ranges": true, "Allow": true, "Cache-Control": true, "Content-Disposition": true, "Content-Encoding": true,
+	"Content-Language": true, "Content-Length": true, "Content-Md5": true, "Content-Range": true, "Content-Type": true,
+	"Etag": true, "Expires": true, "Last-Modified": true, "Retry-After": true, "Vary": true,
 }
+
+// showsReplyHeader reports whether a header of the store's reply reaches the client.
+func showsReplyHeader(name string) bool {
+	switch name {
+	case "X-Amz-Request-Id", "X-Amz-Id-2":
+		return false
+	}
+	return replyHeaders[name] || strings.HasPrefix(name, "X-Amz-") || isCORSReply(name)
+}
+
+func isCORSReply(name string) bool { return strings.HasPrefix(name, "Access-Control-") }
 
 // relay sends the store's reply to the client: error documents re-written in
 // the gateway's name, everything else streamed as it comes.
@@ -57,7 +69,7 @@ func (x *exchange) stream(body io.Reader) error {
 func (x *exchange) replyHeader(resp *http.Response) {
 	h := x.w.Header()
 	for name, values := range resp.Header {
-		if hiddenReplyHeaders[name] {
+		if !showsReplyHeader(name) {
 			continue
 		}
 		if strings.HasPrefix(name, "X-Amz-Meta-") {
@@ -72,8 +84,8 @@ func (x *exchange) replyHeader(resp *http.Response) {
 	if _, ok := resp.Header["Content-Type"]; !ok {
 		h["Content-Type"] = nil // net/http would guess one
 	}
-	if loc := resp.Header.Get("Location"); loc != "" && resp.StatusCode < http.StatusMultipleChoices {
-		h.Set("Location", x.clientLocation(loc))
+	if resp.Header.Get("Location") != "" {
+		h.Set("Location", x.location()) // the store's own would show its host
 	}
 	x.replyIDs()
 }
@@ -84,11 +96,11 @@ func (x *exchange) replyIDs() {
 	h.Set("X-Amz-Id-2", hostID)
 }
 
-// clientLocation is where the client finds what the store calls location: the
-// store's host must not be seen.
-func (x *exchange) clientLocation(location string) string {
-	if !strings.Contains(location, "://") {
-		return location
+// location is where the client finds what it has made. S3 gives a bucket's as
+// a path (API_CreateBucket).
+func (x *exchange) location() string {
+	if x.req.Key == "" {
+		return "/" + x.req.Bucket
 	}
 	return x.objectURL()
 }
@@ -119,7 +131,7 @@ var ownFault = map[string]bool{
 func (x *exchange) storeError(resp *http.Response) error {
 	x.rec.Answered.UpstreamStatus = resp.StatusCode
 	x.rec.Answered.UpstreamRequestID = resp.Header.Get("X-Amz-Request-Id")
-	if resp.StatusCode < http.StatusMultipleChoices || resp.StatusCode == http.StatusNotModified {
+	if resp.StatusCode/100 == 2 || resp.StatusCode == http.StatusNotModified {
 		return nil
 	}
 	x.rec.Outcome = OutcomeStore
@@ -138,12 +150,27 @@ func (x *exchange) storeError(resp *http.Response) error {
 	if ownFault[e.Code] && !x.e.cfg.ClientCredentials {
 		return s3.ErrBadGateway.WithMessage("The store did not accept the gateway's own credentials.").WithCause(e)
 	}
-	for _, name := range []string{"X-Amz-Delete-Marker", "X-Amz-Version-Id", "X-Amz-Bucket-Region", "Last-Modified", "Allow", "Content-Range", "Retry-After"} {
-		if v := resp.Header.Values(name); len(v) > 0 {
+	for name, v := range resp.Header {
+		if errorHeaders[name] || isCORSReply(name) {
 			x.w.Header()[name] = v
 		}
 	}
-	return e
+	return x.presentable(e)
+}
+
+// errorHeaders are what clients read of a reply that is an error.
+var errorHeaders = map[string]bool{
+	"X-Amz-Delete-Marker": true, "X-Amz-Version-Id": true, "X-Amz-Bucket-Region": true,
+	"Last-Modified": true, "Allow": true, "Content-Range": true, "Retry-After": true, "Vary": true,
+}
+
+// presentable keeps from a client who the gateway is at the store: AWS names
+// account and role of whoever it refuses.
+func (x *exchange) presentable(e *s3.Error) *s3.Error {
+	if x.e.cfg.ClientCredentials || !strings.Contains(e.Message, ":iam::") && !strings.Contains(e.Message, ":sts::") {
+		return e
+	}
+	return e.WithMessage("The store refused the request.").WithCause(errors.New(e.Message))
 }
 
 // misdirected answers a redirect of the store's. Following it would take the
@@ -157,8 +184,18 @@ func misdirected(resp *http.Response) error {
 	return s3.ErrInvalidRequest.WithMessage(message)
 }
 
-// parseStoreError reads an <Error> document; nil if doc is none. The elements
-// that would show the store's address or ids are left out.
+// shownDetails are the elements of an error document that speak of the request.
+// Others may hold the store's address, its ids, or the gateway's session token.
+var shownDetails = map[string]bool{
+	"AccessTier": true, "ActualObjectSize": true, "ArgumentName": true, "ArgumentValue": true, "BucketName": true,
+	"CalculatedDigest": true, "ClientComputedContentSHA256": true, "Condition": true, "Content-MD5": true, "ETag": true,
+	"ExpectedDigest": true, "Header": true, "Key": true, "MaxMessageLengthBytes": true, "MaxSizeAllowed": true,
+	"Method": true, "MinSizeAllowed": true, "PartNumber": true, "ProposedSize": true, "RangeRequested": true,
+	"ResourceType": true, "S3ComputedContentSHA256": true, "StorageClass": true, "TagKey": true, "TagValue": true,
+	"UploadId": true, "VersionId": true,
+}
+
+// parseStoreError reads an <Error> document; nil if doc is none.
 func parseStoreError(doc []byte) *s3.Error {
 	dec := xml.NewDecoder(bytes.NewReader(doc))
 	var out s3.Error
@@ -194,10 +231,10 @@ func parseStoreError(doc []byte) *s3.Error {
 					out.Code = text.String()
 				case "Message":
 					out.Message = text.String()
-				case "RequestId", "HostId", "Resource", "Endpoint", "Region", "Bucket", "StringToSign", "CanonicalRequest",
-					"StringToSignBytes", "CanonicalRequestBytes", "SignatureProvided", "AWSAccessKeyId":
 				default:
-					out.Details = append(out.Details, s3.Detail{Name: name, Value: text.String()})
+					if shownDetails[name] {
+						out.Details = append(out.Details, s3.Detail{Name: name, Value: text.String()})
+					}
 				}
 			}
 			depth--

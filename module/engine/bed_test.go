@@ -51,6 +51,7 @@ type bed struct {
 	t       *testing.T
 	store   *fakeStore
 	gateway *httptest.Server
+	client  http.RoundTripper
 	engine  *Engine
 	mu      sync.Mutex
 	records []Record
@@ -61,7 +62,7 @@ type bedOption func(*Config, *policy.Options)
 func newBed(t *testing.T, posture string, options ...bedOption) *bed {
 	t.Helper()
 	dir := t.TempDir()
-	b := &bed{t: t, store: newFakeStore(t)}
+	b := &bed{t: t, store: newFakeStore(t), client: http.DefaultTransport}
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -98,6 +99,17 @@ func newBed(t *testing.T, posture string, options ...bedOption) *bed {
 	}
 	b.gateway = httptest.NewServer(b.engine)
 	t.Cleanup(b.gateway.Close)
+	return b
+}
+
+// secure puts the engine behind TLS, which clients speak HTTP/2 over.
+func (b *bed) secure() *bed {
+	b.t.Helper()
+	b.gateway = httptest.NewUnstartedServer(b.engine)
+	b.gateway.EnableHTTP2 = true
+	b.gateway.StartTLS()
+	b.t.Cleanup(b.gateway.Close)
+	b.client = b.gateway.Client().Transport
 	return b
 }
 
@@ -177,7 +189,7 @@ type answer struct {
 
 func (b *bed) do(r *http.Request) answer {
 	b.t.Helper()
-	resp, err := http.DefaultTransport.RoundTrip(r)
+	resp, err := b.client.RoundTrip(r)
 	if err != nil {
 		b.t.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
 	}
@@ -240,9 +252,25 @@ func newFakeStore(t *testing.T) *fakeStore {
 		}
 		echo(w.Header(), r.Header)
 		w.Header().Set("ETag", `"d41d8cd98f00b204e9800998ecf8427e"`)
+		_, _ = io.WriteString(w, result(r))
 	}))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// result is the document of operations whose reply must have one.
+func result(r *http.Request) string {
+	switch {
+	case r.Method == http.MethodHead:
+		return ""
+	case r.URL.Query().Has("delete"):
+		return `<DeleteResult/>`
+	case r.Header.Get("X-Amz-Copy-Source") != "":
+		return `<CopyObjectResult><ETag>"copy"</ETag></CopyObjectResult>`
+	case r.Method == http.MethodPost && r.URL.Query().Has("uploadId"):
+		return `<CompleteMultipartUploadResult><ETag>"e-1"</ETag></CompleteMultipartUploadResult>`
+	}
+	return ""
 }
 
 // echo answers an encryption choice as AWS does.

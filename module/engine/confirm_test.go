@@ -16,6 +16,7 @@ func silent(head func(h http.Header)) func(http.ResponseWriter, *http.Request, [
 		if r.Method == http.MethodHead && head != nil {
 			head(w.Header())
 		}
+		_, _ = io.WriteString(w, result(r))
 	}
 }
 

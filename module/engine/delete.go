@@ -57,24 +57,32 @@ func (x *exchange) serveDelete() error {
 	if err != nil {
 		return err
 	}
-	if len(refused) == 0 {
-		return x.relay(resp)
-	}
 	defer func() { _ = resp.Body.Close() }()
 	if err := x.storeError(resp); err != nil {
 		return err
 	}
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, s3.MaxDocument))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxDeleteResult))
 	if err != nil {
-		return s3.ErrBadGateway.WithCause(err)
+		return s3.ErrBadGateway.WithMessage("The store's answer broke off.").WithCause(err)
+	}
+	if err := x.lateFailure(answer); err != nil {
+		return err
 	}
 	var result deleteResult
-	if err := s3.DecodeXML(answer, &result); err != nil {
+	if err := xml.Unmarshal(answer, &result); err != nil {
 		return s3.ErrBadGateway.WithMessage("The store's answer could not be read.").WithCause(err)
+	}
+	for i := range result.Errors {
+		e := &result.Errors[i]
+		e.Message = x.presentable(s3.NewError(e.Code, http.StatusOK, e.Message)).Message
 	}
 	result.Errors = append(result.Errors, refused...)
 	return x.writeDeleteResult(result, resp)
 }
+
+// maxDeleteResult bounds the store's answer, in bytes. It repeats the keys of
+// the request and adds up to two version ids and a message to each.
+const maxDeleteResult = 3 * s3.MaxDocument
 
 // deleteActions are the actions one key needs: its own, and whatever the
 // request's headers add for all keys.

@@ -185,4 +185,3 @@ func (b *objectBody) attach(call *upstream.Call) error {
 	call.Header.Set("X-Amz-Decoded-Content-Length", itoa(b.length))
 	return nil
 }
-
