@@ -44,6 +44,35 @@ func benchmarkDecide(b *testing.B, g *Generation) {
 	}
 }
 
+// BenchmarkMissed is a decision that could be remembered and is not yet: each request
+// has another age.
+func BenchmarkMissed(b *testing.B) {
+	g := newEngine(b, nil).Current()
+	in := put("data", "kms/a/b.txt")
+	b.ReportAllocs()
+	for b.Loop() {
+		in.Request.Presign.AgeS++
+		if d, err := g.Decide(context.Background(), in); err != nil || !d.Allow {
+			b.Fatalf("got %+v, %v", d, err)
+		}
+	}
+}
+
+// BenchmarkRememberedParallel shows what asking from many sides costs.
+func BenchmarkRememberedParallel(b *testing.B) {
+	g := newEngine(b, nil).Current()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		in := put("data", "kms/a/b.txt")
+		for pb.Next() {
+			if d, err := g.Decide(context.Background(), in); err != nil || !d.Allow {
+				b.Errorf("got %+v, %v", d, err)
+				return
+			}
+		}
+	})
+}
+
 // BenchmarkInput is the part of a decision that is spent on building the input.
 func BenchmarkInput(b *testing.B) {
 	g := newEngine(b, nil).Current()

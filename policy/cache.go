@@ -116,27 +116,36 @@ func (c *cache) get(k key) *entry {
 	return nil
 }
 
-// put remembers a decision. In a full set it takes the place of one that was not asked
-// for since the last time a place was looked for, so that requests which never repeat
-// do not drive out those that do. Of two that put at once one may be lost.
+// put remembers a decision. Of two that are put at once one may be lost.
 func (c *cache) put(k key, d Decision) {
 	kept, ok := d.detached()
 	if !ok {
 		return
 	}
 	hash := maphash.Bytes(c.seed, k)
+	fresh := &entry{hash: hash, key: string(k), decision: kept}
 	set := c.set(hash)
-	start := rand.IntN(cacheWays) //nolint:gosec // any place will do
-	victim := start
-	for n := range cacheWays {
-		i := (start + n) % cacheWays
-		e := set[i].Load()
-		if e == nil || e.hash == hash && e.key == string(k) || !e.used.Swap(false) {
-			victim = i
-			break
+	for i := range set {
+		if e := set[i].Load(); e == nil || e.hash == hash && e.key == fresh.key {
+			set[i].Store(fresh)
+			return
 		}
 	}
-	set[victim].Store(&entry{hash: hash, key: string(k), decision: kept})
+	set[victim(set)].Store(fresh)
+}
+
+// victim picks the place to use anew in a full set: that of an entry nobody asked for
+// since a place was last looked for, so that requests which never repeat do not drive
+// out those that do.
+func victim(set []atomic.Pointer[entry]) int {
+	start := rand.IntN(len(set)) //nolint:gosec // any place will do
+	for n := range set {
+		i := (start + n) % len(set)
+		if !set[i].Load().used.Swap(false) {
+			return i
+		}
+	}
+	return start
 }
 
 // due picks the hits that are evaluated nevertheless.

@@ -142,12 +142,12 @@ func (g *Generation) grants(in *Input) Grants {
 	return Grants{IDs: distinct(ids), Missing: distinct(missing)}
 }
 
-func (id Identity) grants() posture.Identity {
+func (i Identity) grants() posture.Identity {
 	return posture.Identity{
-		Anonymous: id.AuthMethod == "" || id.AuthMethod == AuthAnonymous,
-		Verified:  id.Verified,
-		Principal: id.Principal,
-		Groups:    id.Groups,
+		Anonymous: i.AuthMethod == "" || i.AuthMethod == AuthAnonymous,
+		Verified:  i.Verified,
+		Principal: i.Principal,
+		Groups:    i.Groups,
 	}
 }
 

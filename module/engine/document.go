@@ -65,7 +65,7 @@ func (x *exchange) serveDocument() error {
 	}
 	call := x.newCall(x.req, p)
 	attachDocument(&call, data)
-	resp, err := x.call(x.r.Context(), call)
+	resp, err := x.call(x.r.Context(), call) //nolint:bodyclose // relay closes it
 	if err != nil {
 		return err
 	}

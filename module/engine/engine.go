@@ -194,7 +194,7 @@ func (x *exchange) drain() {
 		return
 	}
 	n, err := io.CopyN(io.Discard, x.r.Body, maxDrain)
-	if err == io.EOF && n < maxDrain {
+	if errors.Is(err, io.EOF) && n < maxDrain {
 		_ = control.SetReadDeadline(time.Time{})
 	}
 }
