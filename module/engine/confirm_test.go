@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -171,5 +172,69 @@ func TestStoreNeverShowsItself(t *testing.T) {
 				t.Errorf("the client was redirected: %d", reply.StatusCode)
 			}
 		})
+	}
+}
+
+// An upload created under another decision is found out, but is no failure of
+// the store: other uploads go on.
+func TestWeakUploadDoesNotRefuseTheMode(t *testing.T) {
+	t.Parallel()
+	const parts = `<CompleteMultipartUpload><Part><ETag>"e"</ETag><PartNumber>1</PartNumber></Part></CompleteMultipartUpload>`
+	b := newBed(t, openPosture("mode: sse-kms", "key_id: key-a"))
+	b.store.setReply(func(w http.ResponseWriter, r *http.Request, _ []byte) {
+		if echo(w.Header(), r.Header); r.URL.Query().Has("uploadId") {
+			w.Header().Set(sseHeader, "AES256")
+		}
+		_, _ = io.WriteString(w, result(r))
+	})
+	for name, r := range map[string]*http.Request{
+		"part":       b.request(http.MethodPut, "/bucket/key?partNumber=1&uploadId=u", "x"),
+		"completion": b.request(http.MethodPost, "/bucket/key?uploadId=u", parts),
+	} {
+		reply := b.do(r)
+		if reply.StatusCode != http.StatusBadGateway || !contains(reply.err(t).RuleID, "ENF-002") {
+			t.Errorf("%s: %d %s", name, reply.StatusCode, reply.body)
+		}
+	}
+	if reply := b.do(b.request(http.MethodPut, "/bucket/other", "x")); reply.StatusCode != http.StatusOK {
+		t.Errorf("another object: %d %s", reply.StatusCode, reply.body)
+	}
+}
+
+// A client that goes away behind its object does not keep the store from being
+// asked how it is encrypted.
+func TestConfirmedWithoutTheClient(t *testing.T) {
+	t.Parallel()
+	served := make(chan context.Context, 1)
+	b := newBed(t, openPosture("mode: sse-s3"), func(c *Config, _ *policy.Options) {
+		c.ClientIP = func(r *http.Request) string {
+			served <- r.Context()
+			return peerAddress(r)
+		}
+	})
+	gone, heads := make(chan struct{}), make(chan struct{})
+	b.store.setReply(func(w http.ResponseWriter, r *http.Request, _ []byte) {
+		if r.Method == http.MethodHead {
+			close(heads)
+			<-gone
+			if r.Context().Err() != nil {
+				return
+			}
+			w.Header().Set(sseHeader, "aws:kms")
+		}
+	})
+	ctx, leave := context.WithCancel(context.Background())
+	go func() {
+		<-heads
+		leave()
+	}()
+	if resp, err := b.client.RoundTrip(b.request(http.MethodPut, "/bucket/key", "x").WithContext(ctx)); err == nil {
+		_ = resp.Body.Close()
+		t.Fatal("the client got an answer")
+	}
+	<-(<-served).Done()
+	close(gone)
+	if rec := b.lastRecord(); rec.Answered.Mode != "sse-kms" || rec.Outcome == OutcomeWeak {
+		t.Errorf("the record has mode %q, outcome %s, cause %s", rec.Answered.Mode, rec.Outcome, rec.Cause)
 	}
 }

@@ -80,6 +80,59 @@ func TestCopy(t *testing.T) {
 	}
 }
 
+// A copy is of what policy saw: its own conditions are asked of the source
+// before, and what goes to the store is bound to the source that was found.
+func TestCopyConditions(t *testing.T) {
+	t.Parallel()
+	const prefix = "X-Amz-Copy-Source-If-"
+	tests := []struct {
+		name, header, asked string // asked: the header of the HEAD
+		answer, status      int
+	}{
+		{"match", prefix + "Match: \"source\"", "If-Match", 200, 200},
+		{"another match", prefix + "Match: \"other\"", "If-Match", 412, 412},
+		{"none match", prefix + "None-Match: \"other\"", "If-None-Match", 200, 200},
+		{"none match fails", prefix + "None-Match: \"source\"", "If-None-Match", 304, 412},
+		{"modified since", prefix + "Modified-Since: Wed, 21 Oct 2015 07:28:00 GMT", "If-Modified-Since", 200, 200},
+		{"unmodified since", prefix + "Unmodified-Since: Wed, 21 Oct 2015 07:28:00 GMT", "If-Unmodified-Since", 200, 200},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t, openPosture("mode: sse-s3"))
+			finish := source(saying(sseHeader, "AES256"))
+			b.store.setReply(func(w http.ResponseWriter, r *http.Request, body []byte) {
+				if r.Method == http.MethodHead && tt.answer != http.StatusOK {
+					w.WriteHeader(tt.answer)
+					return
+				}
+				finish(w, r, body)
+			})
+			reply := b.do(b.request(http.MethodPut, "/bucket/to", "", "X-Amz-Copy-Source: /bucket/from", tt.header))
+			if reply.StatusCode != tt.status {
+				t.Fatalf("status %d, want %d: %s", reply.StatusCode, tt.status, reply.body)
+			}
+			name, value, _ := strings.Cut(tt.header, ": ")
+			seen := b.store.seen()
+			if got := seen[0].header.Get(tt.asked); got != value {
+				t.Errorf("the source was asked for under %s: %q, want %q", tt.asked, got, value)
+			}
+			if tt.status != http.StatusOK {
+				if len(seen) != 1 {
+					t.Error("the copy was sent")
+				}
+				return
+			}
+			if got := seen[1].header.Get(prefix + "Match"); got != `"source"` {
+				t.Errorf("the copy is bound to %q", got)
+			}
+			if name != prefix+"Match" && seen[1].header.Get(name) != "" {
+				t.Errorf("%s went along, which may undo what binds the copy", name)
+			}
+		})
+	}
+}
+
 func TestCopyErrorAfter200(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, openPosture("mode: sse-s3"))

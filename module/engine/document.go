@@ -123,7 +123,7 @@ func (x *exchange) readDocument() ([]byte, error) {
 	if x.req.Op.Name == "CompleteMultipartUpload" {
 		limit = maxCompletion
 	}
-	return x.proof.ReadDocument(x.req, countingReader{r: x.r.Body, n: &x.rec.Answered.BytesIn}, limit)
+	return x.proof.ReadDocument(x.req, clientBody{x}, limit)
 }
 
 // attachDocument makes data the payload of call, with the digests S3 demands

@@ -146,7 +146,8 @@ func (x *exchange) answerError(err error) error {
 		}
 		return errAborted
 	}
-	if errors.Is(err, errAborted) || x.r.Context().Err() != nil {
+	gone := x.r.Context().Err() != nil && !x.interrupted
+	if errors.Is(err, errAborted) || gone {
 		if x.rec.Outcome == "" {
 			x.rec.Outcome = OutcomeAborted
 		}
@@ -158,6 +159,9 @@ func (x *exchange) answerError(err error) error {
 		x.rec.Outcome = outcomeOf(err, e)
 	}
 	x.drain()
+	if x.interrupted && x.r.ProtoMajor == 1 {
+		x.w.Header().Set("Connection", "close")
+	}
 	s3.WriteError(x.w, e, s3.Reply{RequestID: x.rec.ID, HostID: hostID, Resource: x.resource(), Method: x.r.Method})
 	return nil
 }
@@ -185,7 +189,7 @@ const (
 // only see a broken connection. It does so for verified callers only, and not
 // for a client that still waits for "100 Continue".
 func (x *exchange) drain() {
-	waits := x.r.Header.Get("Expect") != "" && x.rec.Answered.BytesIn == 0
+	waits := x.r.Header.Get("Expect") != "" && !x.begun
 	if x.proof.Kind == sigv4.Anonymous || x.r.Body == nil || x.r.ContentLength == 0 || waits {
 		return
 	}

@@ -3,7 +3,6 @@ package engine
 import (
 	"crypto/rand"
 	"encoding/base32"
-	"io"
 	"net"
 	"net/http"
 	"time"
@@ -26,6 +25,9 @@ type exchange struct {
 	caller clients.Client // zero for anonymous
 	proof  sigv4.Proof
 	gen    *policy.Generation // one policy generation for all decisions of a request
+
+	begun       bool // the client's body has been read from
+	interrupted bool // by us, while the client was there
 
 	rec Record
 }
@@ -129,15 +131,14 @@ func (w *replyWriter) Write(p []byte) (int, error) {
 // Unwrap serves http.ResponseController.
 func (w *replyWriter) Unwrap() http.ResponseWriter { return w.w }
 
-// countingReader counts what a client's body gave.
-type countingReader struct {
-	r io.Reader
-	n *int64
-}
+// clientBody is the body of the client's request, with a note of what it gave.
+// The first Read makes net/http send "100 Continue" to a client that waits.
+type clientBody struct{ x *exchange }
 
-func (c countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	*c.n += int64(n)
+func (b clientBody) Read(p []byte) (int, error) {
+	b.x.begun = true
+	n, err := b.x.r.Body.Read(p)
+	b.x.rec.Answered.BytesIn += int64(n)
 	return n, err
 }
 

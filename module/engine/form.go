@@ -24,7 +24,7 @@ func (x *exchange) serveForm() error {
 	if x.req.ContentLength < 0 {
 		return s3.ErrMissingContentLength
 	}
-	f, err := readForm(countingReader{r: x.r.Body, n: &x.rec.Answered.BytesIn}, x.req.Header.Get("Content-Type"), x.req.ContentLength)
+	f, err := readForm(clientBody{x}, x.req.Header.Get("Content-Type"), x.req.ContentLength)
 	if err != nil {
 		return err
 	}

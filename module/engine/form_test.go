@@ -115,6 +115,11 @@ func TestFormRefusals(t *testing.T) {
 		{"no key", signedForm(), []byte("x"), nil, 400, "InvalidArgument"},
 		{"a field twice", append(signedForm(), key, key), []byte("x"), nil, 400, "InvalidArgument"},
 		{"unknown x-amz field", append(signedForm(`{"x-amz-copy-source":"/b/k"}`), key, [2]string{"x-amz-copy-source", "/b/k"}), []byte("x"), nil, 400, "InvalidArgument"},
+		{"an append", append(signedForm(`{"x-amz-write-offset-bytes":"5"}`), key, [2]string{"x-amz-write-offset-bytes", "5"}), []byte("x"), nil, 501, "NotImplemented"},
+		{"a name no header can have", append(signedForm(`{"x-amz-meta-a b":"c"}`), key, [2]string{"x-amz-meta-a b", "c"}), []byte("x"), nil, 400, "InvalidArgument"},
+		{"metadata without a name", append(signedForm(`{"x-amz-meta-":"c"}`), key, [2]string{"x-amz-meta-", "c"}), []byte("x"), nil, 400, "InvalidArgument"},
+		{"a value that ends the header", append(signedForm(`["starts-with","$x-amz-meta-a",""]`), key, [2]string{"x-amz-meta-a", "b\r\nX-Amz-Acl: public-read"}), []byte("x"), nil, 400, "InvalidArgument"},
+		{"framing of one hop", append(signedForm(`["starts-with","$content-encoding",""]`), key, [2]string{"Content-Encoding", "gzip, aws-chunked"}), []byte("x"), nil, 400, "InvalidArgument"},
 		{"fields too large", append(signedForm(), key, [2]string{"x-ignore-a", strings.Repeat("y", 70<<10)}), []byte("x"), nil, 400, "MalformedPOSTRequest"},
 		{"anonymous", [][2]string{key}, []byte("x"), nil, 403, "AccessDenied"},
 	}
@@ -133,4 +138,15 @@ func TestFormRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file name cannot be made to stand for much more than was sent.
+func TestFilenameDoesNotMultiply(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, openPosture("mode: none"))
+	reply := b.post([][2]string{{"key", "a"}, {"x-ignore-a", strings.Repeat("${filename}", 2500)}}, strings.Repeat("f", 30<<10), []byte("x"))
+	if e := reply.err(t); e.Code != "MalformedPOSTRequest" {
+		t.Errorf("got %d %s", reply.StatusCode, e.Code)
+	}
+	b.store.untouched(t)
 }

@@ -44,7 +44,7 @@ func (x *exchange) serveObject() error {
 		return err
 	}
 	call := x.newCall(x.req, p)
-	body, err := x.openBody(x.req, x.proof, x.r.Body)
+	body, err := x.openBody()
 	if err != nil {
 		return err
 	}
@@ -65,8 +65,10 @@ func (x *exchange) serveObject() error {
 }
 
 // interrupt ends a read of the client's body that waits for bytes the store no
-// longer wants.
+// longer wants. net/http takes the failed read for the client's end: on
+// HTTP/1 it cancels the context of the whole connection.
 func (x *exchange) interrupt() {
+	x.interrupted = x.r.Context().Err() == nil
 	_ = http.NewResponseController(x.w).SetReadDeadline(time.Unix(1, 0))
 }
 
@@ -107,7 +109,7 @@ func promised(c sse.Choice) sse.Observed {
 func (x *exchange) noBody() error {
 	body := x.req.ContentLength > 0 || len(x.req.TransferEncoding) > 0
 	if !body && x.req.ContentLength < 0 {
-		n, err := io.ReadFull(x.r.Body, make([]byte, 1))
+		n, err := io.ReadFull(clientBody{x}, make([]byte, 1))
 		body = n > 0 || !errors.Is(err, io.EOF)
 	}
 	if body {
@@ -123,10 +125,10 @@ type objectBody struct {
 	payload string // payload hash to announce upstream
 }
 
-// openBody prepares the body of req; errors come before the first byte is read
-// where the headers alone show them.
-func (x *exchange) openBody(req *s3.Request, proof sigv4.Proof, body io.Reader) (*objectBody, error) {
-	counted := countingReader{r: body, n: &x.rec.Answered.BytesIn}
+// openBody prepares the client's body; errors come before the first byte is
+// read where the headers alone show them.
+func (x *exchange) openBody() (*objectBody, error) {
+	req, proof := x.req, x.proof
 	payload := sigv4.UnsignedPayload
 	if x.e.cfg.PayloadCheck == PayloadCheckStore && !proof.Payload.Chunked() {
 		if proof.Payload == sigv4.PayloadHash {
@@ -135,7 +137,7 @@ func (x *exchange) openBody(req *s3.Request, proof sigv4.Proof, body io.Reader) 
 		proof.Payload = sigv4.PayloadUnsigned
 		req = withoutDigests(req)
 	}
-	b, err := proof.Open(req, counted)
+	b, err := proof.Open(req, clientBody{x})
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ func TestMakePlan(t *testing.T) {
 		e.OnConflict = c
 		return e
 	}
+	allowing := func(c string) policy.Encryption {
+		return policy.Encryption{Mode: policy.KMS, AllowedKeys: []string{"key-a", "key-b"}, OnConflict: c}
+	}
 	s3mode := policy.Encryption{Mode: policy.SSES3, OnConflict: "reject"}
 
 	tests := []struct {
@@ -63,6 +66,14 @@ func TestMakePlan(t *testing.T) {
 		{"stronger asked with another key, keep-if-allowed", "PutObject", sse.Choice{Mode: sse.DSSE, KeyID: "key-x"}, onConflict(kms, "keep-if-allowed"), sse.Choice{}, "", "ENF-003"},
 		{"stronger asked without a key, keep-if-allowed", "PutObject", sse.Choice{Mode: sse.DSSE}, onConflict(kms, "keep-if-allowed"), sse.Choice{}, "", "ENF-003"},
 		{"weaker asked, keep-if-allowed", "PutObject", sse.Choice{Mode: sse.S3}, onConflict(kms, "keep-if-allowed"), sse.Choice{}, "", "ENF-003"},
+		{"stronger asked without a key, keep-if-stronger takes the key decided", "PutObject", sse.Choice{Mode: sse.DSSE}, onConflict(kms, "keep-if-stronger"), sse.Choice{Mode: sse.DSSE, KeyID: "key-a"}, policy.DSSE, ""},
+		{"no key asked, several allowed and none decided", "PutObject", sse.Choice{Mode: sse.KMS}, allowing("reject"), sse.Choice{}, "", "ENF-005"},
+		{"nothing asked, several keys allowed and none decided", "PutObject", sse.Choice{}, allowing("reject"), sse.Choice{}, "", "ENF-005"},
+		{"weaker asked, several keys allowed and none decided, replace", "PutObject", sse.Choice{Mode: sse.S3}, allowing("replace"), sse.Choice{}, "", "ENF-005"},
+		{"one of several keys asked", "PutObject", sse.Choice{Mode: sse.KMS, KeyID: "key-b"}, allowing("reject"), sse.Choice{Mode: sse.KMS, KeyID: "key-b"}, policy.KMS, ""},
+		{"no key asked where nothing is demanded", "PutObject", sse.Choice{Mode: sse.KMS}, policy.Encryption{Mode: policy.None, AllowedKeys: []string{"key-a"}}, sse.Choice{Mode: sse.KMS}, policy.KMS, ""},
+		{"an object re-encrypted under the key decided", "UpdateObjectEncryption", sse.Choice{Mode: sse.KMS, KeyID: "key-a"}, kms, sse.Choice{Mode: sse.KMS, KeyID: "key-a"}, policy.KMS, ""},
+		{"an object re-encrypted under another key", "UpdateObjectEncryption", sse.Choice{Mode: sse.KMS, KeyID: "key-x"}, onConflict(kms, "replace"), sse.Choice{}, "", "ENF-003"},
 		{"customer key missing", "PutObject", sse.Choice{}, policy.Encryption{Mode: policy.SSEC}, sse.Choice{}, "", "ENF-004"},
 		{"an unknown conflict word refuses", "PutObject", sse.Choice{Mode: sse.S3}, onConflict(kms, "perhaps"), sse.Choice{}, "", "ENF-003"},
 
