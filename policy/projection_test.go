@@ -124,6 +124,39 @@ func TestReads(t *testing.T) {
 	}
 }
 
+// TestReadsOfRules looks at rules as they are written: the compiler takes most of what
+// is nested out of them, and nothing here should depend on it.
+func TestReadsOfRules(t *testing.T) {
+	t.Parallel()
+	for rule, want := range map[string][]string{
+		`p if input.a.b == 1`:                                 {"input.a.b"},
+		`p if data.x[input.a][input.b.c]`:                     {"input.a", "input.b.c"},
+		`p if input.a[input.b[input.c]]`:                      {"input.a[input.b[input.c]]", "input.b[input.c]", "input.c"},
+		`p := input.a if true else := input.b if input.c`:     {"input.a", "input.b", "input.c"},
+		`p contains {"x": [input.a]}`:                         {"input.a"},
+		`p[input.a] := input.b`:                               {"input.a", "input.b"},
+		`p.q[input.a].r contains input.b`:                     {"input.a", "input.b"},
+		`f(input.a) := input.b`:                               {"input.a", "input.b"},
+		`p if f(input)`:                                       {"input"},
+		`p if q with input.a as input.b with data.x as input`: {"input", "input.a", "input.b"},
+		`p if every x in input.a { x != input.b }`:            {"input.a", "input.b"},
+		`p if {input.a | input.b} == {input.c: [input.d | input.e] | input.f}`: {
+			"input.a", "input.b", "input.c", "input.d", "input.e", "input.f"},
+		`p := $"{input.a}"`: {"input.a"},
+		`default p := 1`:    nil,
+	} {
+		module := ast.MustParseModule("package x\n\nimport input.unused\n\n" + rule)
+		var got []string
+		for _, ref := range reads(map[string]*ast.Module{"x.rego": module}) {
+			got = append(got, ref.String())
+		}
+		slices.Sort(got)
+		if got = slices.Compact(got); !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", rule, got, want)
+		}
+	}
+}
+
 // TestLibraryReads: the library leaves out all that would make a key of every request.
 func TestLibraryReads(t *testing.T) {
 	t.Parallel()

@@ -102,11 +102,11 @@ type deleteResult struct {
 	Errors  []deleteError   `xml:"Error"`
 }
 
-type deletedObject struct {
-	Key                   string `xml:"Key"`
-	VersionID             string `xml:"VersionId,omitempty"`
+type deletedObject struct { // in the order of the stores
 	DeleteMarker          string `xml:"DeleteMarker,omitempty"`
 	DeleteMarkerVersionID string `xml:"DeleteMarkerVersionId,omitempty"`
+	Key                   string `xml:"Key"`
+	VersionID             string `xml:"VersionId,omitempty"`
 }
 
 type deleteError struct {

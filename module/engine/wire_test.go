@@ -3,7 +3,6 @@ package engine
 import (
 	"bufio"
 	"bytes"
-	"crypto/md5"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -196,11 +195,10 @@ func TestBodyWithoutLengthOverHTTP2(t *testing.T) {
 
 // customer gives the headers of SSE-C under prefix.
 func customer(prefix string, key []byte) []string {
-	sum := md5.Sum(key)
 	return []string{
 		prefix + "-Customer-Algorithm: AES256",
 		prefix + "-Customer-Key: " + base64.StdEncoding.EncodeToString(key),
-		prefix + "-Customer-Key-Md5: " + base64.StdEncoding.EncodeToString(sum[:]),
+		prefix + "-Customer-Key-Md5: " + contentMD5(key),
 	}
 }
 
