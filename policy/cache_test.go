@@ -391,6 +391,10 @@ func TestReloadForgets(t *testing.T) {
 			t.Errorf("%d entries after one request", n)
 		}
 	}
+	other := *s.engine.Current()
+	if other.setPosture(mustPosture(t, onlyKMS)); entries(other.cache) != 0 {
+		t.Error("another posture has the decisions of the one before")
+	}
 	// Grants are in the file of the posture.
 	s.writePosture(strings.Replace(onlyS3, "principals: [app]", "principals: [other]", 1))
 	if err := s.engine.Reload(t.Context()); err != nil || s.mode("a") != "denied" {

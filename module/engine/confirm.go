@@ -109,7 +109,7 @@ const confirmTime = 30 * time.Second
 func (x *exchange) headWritten(at written, p plan) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), confirmTime)
 	defer cancel()
-	h := make(http.Header, 4)
+	h := x.headHeader()
 	if p.send.Customer != nil {
 		p.send.Apply(h)
 	}
@@ -124,6 +124,16 @@ func (x *exchange) headWritten(at written, p plan) (http.Header, error) {
 		return header, nil
 	}
 	return header, err
+}
+
+// headHeader is what a HEAD of the gateway's own takes over from the request:
+// without it, objects of a requester-pays bucket cannot be looked at.
+func (x *exchange) headHeader() http.Header {
+	h := make(http.Header, 4)
+	if v := x.req.Header.Get("X-Amz-Request-Payer"); v != "" {
+		h.Set("X-Amz-Request-Payer", v)
+	}
+	return h
 }
 
 // headObject asks the store for an object's headers, or a bucket's, in the

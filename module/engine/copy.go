@@ -86,7 +86,7 @@ var sourceConditions = map[string]string{
 
 // sourceHeader asks for the source under the conditions of the copy.
 func (x *exchange) sourceHeader(key *sse.CustomerKey) http.Header {
-	h := make(http.Header, 4)
+	h := x.headHeader()
 	if key != nil {
 		sse.Choice{Mode: sse.C, Customer: key}.Apply(h)
 	}
@@ -112,7 +112,7 @@ func (x *exchange) sourceError(err error) error {
 	case http.StatusNotFound:
 		bucket := written{bucket: x.req.CopySource.Bucket}
 		var missing *headError
-		if _, err := x.headObject(x.r.Context(), bucket, make(http.Header)); errors.As(err, &missing) && missing.status == http.StatusNotFound {
+		if _, err := x.headObject(x.r.Context(), bucket, x.headHeader()); errors.As(err, &missing) && missing.status == http.StatusNotFound {
 			return s3.ErrNoSuchBucket.With("BucketName", bucket.bucket).WithCause(err)
 		}
 		return s3.ErrNoSuchKey.WithCause(err)

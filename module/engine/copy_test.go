@@ -108,12 +108,15 @@ func TestCopyConditions(t *testing.T) {
 				}
 				finish(w, r, body)
 			})
-			reply := b.do(b.request(http.MethodPut, "/bucket/to", "", "X-Amz-Copy-Source: /bucket/from", tt.header))
+			reply := b.do(b.request(http.MethodPut, "/bucket/to", "", "X-Amz-Copy-Source: /bucket/from", "X-Amz-Request-Payer: requester", tt.header))
 			if reply.StatusCode != tt.status {
 				t.Fatalf("status %d, want %d: %s", reply.StatusCode, tt.status, reply.body)
 			}
 			name, value, _ := strings.Cut(tt.header, ": ")
 			seen := b.store.seen()
+			if seen[0].header.Get("X-Amz-Request-Payer") != "requester" {
+				t.Error("the source was asked for at the expense of its owner")
+			}
 			if got := seen[0].header.Get(tt.asked); got != value {
 				t.Errorf("the source was asked for under %s: %q, want %q", tt.asked, got, value)
 			}

@@ -58,23 +58,26 @@ func (x *exchange) serveDocument() error {
 	if err != nil {
 		return err
 	}
+	call := x.newCall(x.req, p)
 	if x.req.Op.Name == "PutBucketEncryption" {
 		if data, err = x.bucketEncryption(doc, d.Encryption, data); err != nil {
 			return err
 		}
 	}
-	call := x.newCall(x.req, p)
 	attachDocument(&call, data)
 	resp, err := x.call(x.r.Context(), call) //nolint:bodyclose // relay closes it
 	if err != nil {
 		return err
 	}
+	if p.expectsConfirmation() {
+		return x.relayWritten(resp, p, written{bucket: x.req.Bucket, key: x.req.Key, versionID: x.req.VersionID, visible: true})
+	}
 	return x.relay(resp)
 }
 
 // planDocument: a document that changes an object's encryption
-// (UpdateObjectEncryption) is allowed or refused as sent; no other document
-// takes a choice.
+// (UpdateObjectEncryption) is allowed or refused as sent, and the object looked
+// at afterwards; no other document takes a choice.
 func (x *exchange) planDocument(asked sse.Choice, d policy.Decision, doc sse.Document) (plan, error) {
 	if x.req.Op.Class == s3.ClassWrite && len(doc.Settings) > 0 {
 		s := doc.Settings[0]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -15,8 +16,9 @@ import (
 )
 
 var (
-	errCompression   = errors.New("transport: compression must stay off: it alters stored objects and their ETags")
-	errProxyProtocol = errors.New("transport: proxy_protocol is not available: calls to the store are the gateway's own")
+	errCompression      = errors.New("transport: compression must stay off: it alters stored objects and their ETags")
+	errSharedConnection = errors.New("transport: h2c is not available: an upload that fails must end its connection, which others would share")
+	errProxyProtocol    = errors.New("transport: proxy_protocol is not available: calls to the store are the gateway's own")
 )
 
 // loadTransport gives the connection to the store: Caddy's own transport as
@@ -59,6 +61,9 @@ func transportForStore(raw json.RawMessage) (json.RawMessage, error) {
 	}
 	if _, ok := fields["proxy_protocol"]; ok {
 		return nil, errProxyProtocol
+	}
+	if versions, _ := fields["versions"].([]any); slices.Contains(versions, any("h2c")) {
+		return nil, errSharedConnection
 	}
 	own := upstream.NewTransport()
 	setDefaults(fields, map[string]any{

@@ -26,6 +26,7 @@ func TestTransportForStore(t *testing.T) {
 			}, nil},
 		{"compression off is no error", `{"protocol":"http","compression":false}`, func(h reverseproxy.HTTPTransport) bool { return !*h.Compression }, nil},
 		{"compression on", `{"protocol":"http","compression": true}`, nil, errCompression},
+		{"h2c", `{"protocol":"http","versions":["h2c"]}`, nil, errSharedConnection},
 		{"proxy protocol", `{"protocol":"http","proxy_protocol":"v1"}`, nil, errProxyProtocol},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -17,6 +17,10 @@ var (
 	errLength  = errors.New("the length of the body is unknown")
 	errTooLong = errors.New("the body is longer than announced")
 	errStopped = errors.New("the body is no longer needed")
+	// errBroken is all the transport learns of a body that failed. It may hand
+	// its error to another request: the one that used the connection before, if
+	// that has been answered and has not yet taken the answer.
+	errBroken = errors.New("the body of a request broke off")
 )
 
 // Errors of replies that came before the body was sent.
@@ -47,7 +51,7 @@ func newGuard(call *Call, used *connection) (*guard, error) {
 		return g, nil
 	}
 	if _, err := g.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-		return nil, wrapBody(err)
+		return nil, wrapBody(g.stop())
 	}
 	return nil, nil
 }
@@ -100,7 +104,8 @@ func wrapBody(err error) error { return fmt.Errorf("reading the body to send: %w
 
 // guard is the body of one attempt. It gives exactly the announced length, and
 // the last block only once the body has ended without an error: what the store
-// gets is the whole of a good body, or less than it was promised.
+// gets is the whole of a good body, or less than it was promised. Whatever is
+// wrong with the body is for stop to tell, not for the transport.
 type guard struct {
 	body        io.Reader
 	used        *connection // what the attempt goes out on
@@ -126,7 +131,7 @@ func (g *guard) Read(p []byte) (int, error) {
 	defer g.mu.Unlock()
 	switch {
 	case g.err != nil:
-		return 0, g.err
+		return 0, errBroken
 	case g.stopped.Load():
 		return 0, errStopped
 	}
@@ -139,7 +144,7 @@ func (g *guard) Read(p []byte) (int, error) {
 	}
 	g.err = err
 	g.used.reset()
-	return 0, err
+	return 0, errBroken
 }
 
 // read gives the next bytes of body; at its end it looks for io.EOF before it

@@ -332,3 +332,29 @@ func TestCancel(t *testing.T) {
 		t.Errorf("%d reads of the body are under way", n)
 	}
 }
+
+// senderOf is a transport that only reads the body of what it is to send.
+type senderOf struct{ err error }
+
+func (s *senderOf) RoundTrip(r *http.Request) (*http.Response, error) {
+	_, s.err = io.Copy(io.Discard, r.Body)
+	_ = r.Body.Close()
+	return nil, s.err
+}
+
+// net/http may hand the error of a body to the request that used the connection
+// before. What a client is told of its body is told to nobody else.
+func TestBodyErrorStaysOutOfTheTransport(t *testing.T) {
+	t.Parallel()
+	bad := s3.ErrXAmzContentSHA256Mismatch
+	transport := new(senderOf)
+	client := newClient(t, "", func(c *Config) { c.Transport = transport })
+	_, err := client.Do(t.Context(), put(io.MultiReader(strings.NewReader("x"), iotest.ErrReader(bad)), 10))
+	if !errors.Is(err, bad) {
+		t.Errorf("the caller got %v", err)
+	}
+	var shown *s3.Error
+	if transport.err == nil || errors.As(transport.err, &shown) {
+		t.Errorf("the transport got %v", transport.err)
+	}
+}

@@ -42,6 +42,7 @@ type Client struct {
 	transport   http.RoundTripper
 	now         func() time.Time
 	keys        *sigv4.KeyCache
+	turns       turns
 }
 
 // New checks c and returns a Client. It does not connect.
@@ -145,7 +146,7 @@ func (c *Client) Do(ctx context.Context, call Call) (*http.Response, error) {
 
 // send makes one attempt at a call. A [*staleError] may be tried again.
 func (c *Client) send(ctx context.Context, call *Call) (*http.Response, error) {
-	used := new(connection)
+	used := &connection{turns: &c.turns}
 	body, err := newGuard(call, used)
 	if err != nil {
 		return nil, err
@@ -158,6 +159,7 @@ func (c *Client) send(ctx context.Context, call *Call) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := c.transport.RoundTrip(req) //nolint:bodyclose // the caller closes it
+	used.leave()
 	if err != nil {
 		return nil, used.explain(ctx, err)
 	}
@@ -176,6 +178,7 @@ func (c *Client) sendBody(ctx context.Context, call *Call, body *guard) (*http.R
 	}
 	release := body.watch(ctx, end)
 	resp, err := c.transport.RoundTrip(req) //nolint:bodyclose // the caller closes it
+	body.used.leave()
 	if err == nil {
 		err = body.settle(resp)
 	}

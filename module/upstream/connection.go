@@ -11,23 +11,37 @@ import (
 )
 
 // connection is what is known of the connection that a request went out on.
-// Its fields are set from the transport's goroutines.
+// Its fields are set from the transport's goroutines, but for held.
 type connection struct {
 	reused  atomic.Bool
 	replied atomic.Bool // a byte of a reply has come
 	tcp     atomic.Pointer[net.TCPConn]
+
+	turns *turns
+	held  *net.TCPConn // whose turn this request has
 }
 
 // trace returns a context that makes the transport report on its connection.
 func (c *connection) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) {
+			tcp := exclusive(i.Conn)
+			c.leave()
+			c.turns.take(tcp)
+			c.held = tcp
 			c.reused.Store(i.Reused)
 			c.replied.Store(false)
-			c.tcp.Store(exclusive(i.Conn))
+			c.tcp.Store(tcp)
 		},
 		GotFirstResponseByte: func() { c.replied.Store(true) },
 	})
+}
+
+// leave gives the turn back. It is called when RoundTrip has returned, and when
+// the transport tries another connection.
+func (c *connection) leave() {
+	c.turns.done(c.held)
+	c.held = nil
 }
 
 // exclusive is the TCP connection below conn, nil if it is not known or carries

@@ -6,10 +6,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptrace"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 // A body that fails, or whose client has gone, ends the connection with a
@@ -57,5 +61,53 @@ func TestBrokenBodyResetsTheConnection(t *testing.T) {
 				t.Errorf("the store saw the connection end with %v, want a reset", err)
 			}
 		})
+	}
+}
+
+// oneConnection is a transport that says of every request that it goes out on
+// conn, and keeps it until it is let go.
+type oneConnection struct {
+	conn    *net.TCPConn
+	arrived chan string // the key of a request that is on the connection
+	letGo   chan struct{}
+}
+
+func (o *oneConnection) RoundTrip(r *http.Request) (*http.Response, error) {
+	httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Conn: o.conn, Reused: true})
+	o.arrived <- r.URL.Path
+	<-o.letGo
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+}
+
+// A request comes onto a kept connection when the one before has its reply, not
+// when the transport has it.
+func TestConnectionTakesTurns(t *testing.T) {
+	t.Parallel()
+	transport := &oneConnection{conn: new(net.TCPConn), arrived: make(chan string), letGo: make(chan struct{})}
+	client := newClient(t, "", func(c *Config) { c.Transport = transport })
+	const calls = 3
+	var running sync.WaitGroup
+	for range calls {
+		running.Go(func() {
+			resp, err := client.Do(t.Context(), Call{Method: http.MethodGet, Bucket: "bucket", Key: "key", PayloadHash: "UNSIGNED-PAYLOAD"})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = resp.Body.Close()
+		})
+	}
+	for range calls {
+		<-transport.arrived
+		select {
+		case <-transport.arrived:
+			t.Error("two requests are on the connection")
+		case <-time.After(20 * time.Millisecond):
+		}
+		transport.letGo <- struct{}{}
+	}
+	running.Wait()
+	if n := len(client.turns.busy); n != 0 {
+		t.Errorf("%d connections are still busy", n)
 	}
 }
