@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
-	"io"
 	"net/http"
 	"strings"
 
@@ -140,9 +139,7 @@ func attachDocument(call *upstream.Call, data []byte) {
 	sum := sha256.Sum256(data)
 	call.PayloadHash = hex.EncodeToString(sum[:])
 	call.Header.Set("Content-Md5", contentMD5(data))
-	call.Length = int64(len(data))
-	call.Body = bytes.NewReader(data)
-	call.Replay = func() (io.Reader, error) { return bytes.NewReader(data), nil }
+	call.Data = data
 }
 
 // contentMD5 detects damage and protects nothing, so it stands outside FIPS
@@ -168,7 +165,7 @@ func (x *exchange) complete(asked sse.Choice, d policy.Decision, data []byte) er
 	attachDocument(&call, data)
 	// Here x-amz-checksum-* is the whole object's checksum, not the document's.
 	setAll(call.Header, checksums)
-	call.Replay = nil // a repeated Complete could answer NoSuchUpload for a success
+	call.Once = true // a repeated Complete could answer NoSuchUpload for a success
 	resp, err := x.call(x.r.Context(), call)
 	if err != nil {
 		return err

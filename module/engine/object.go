@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -166,10 +165,8 @@ func (b *objectBody) attach(call *upstream.Call) error {
 			return err
 		}
 		setAll(call.Header, b.Checksums())
-		call.Length = int64(len(data))
+		call.Data = data
 		call.PayloadHash = b.payload
-		call.Replay = func() (io.Reader, error) { return bytes.NewReader(data), nil }
-		call.Body = bytes.NewReader(data)
 		return nil
 	}
 	call.Body, call.Length, call.PayloadHash = b.Body, b.length, b.payload

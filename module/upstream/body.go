@@ -13,10 +13,11 @@ import (
 
 // Errors of bodies that are not what the call says.
 var (
-	errNoBody  = errors.New("the call has a length and no body")
-	errLength  = errors.New("the length of the body is unknown")
-	errTooLong = errors.New("the body is longer than announced")
-	errStopped = errors.New("the body is no longer needed")
+	errTwoBodies = errors.New("the call has both a body and data")
+	errNoBody    = errors.New("the call has a length and no body")
+	errLength    = errors.New("the length of the body is unknown")
+	errTooLong   = errors.New("the body is longer than announced")
+	errStopped   = errors.New("the body is no longer needed")
 	// errBroken is all the transport learns of a body that failed. It may hand
 	// its error to another request: the one that used the connection before, if
 	// that has been answered and has not yet taken the answer.
@@ -39,6 +40,10 @@ const maxEarlyReply = 64 << 10
 // request from going out.
 func newGuard(call *Call, used *connection) (*guard, error) {
 	switch {
+	case call.Data != nil && (call.Body != nil || call.Length != 0):
+		return nil, errTwoBodies
+	case len(call.Data) > 0:
+		return &guard{data: call.Data, used: used}, nil
 	case call.Length < 0:
 		return nil, errLength
 	case call.Length == 0 && call.Body == nil:
@@ -60,7 +65,7 @@ func newGuard(call *Call, used *connection) (*guard, error) {
 // body ends the connection, so the reply is taken off it first. A success is
 // an error: it cannot be about an object that has not arrived.
 func (g *guard) settle(resp *http.Response) error {
-	if g == nil || g.complete.Load() {
+	if g == nil || g.data != nil || g.complete.Load() {
 		return nil
 	}
 	if resp.StatusCode < http.StatusMultipleChoices {
@@ -106,7 +111,10 @@ func wrapBody(err error) error { return fmt.Errorf("reading the body to send: %w
 // the last block only once the body has ended without an error: what the store
 // gets is the whole of a good body, or less than it was promised. Whatever is
 // wrong with the body is for stop to tell, not for the transport.
+//
+// Data has no such end and needs no guarding, but for a caller that goes away.
 type guard struct {
+	data        []byte
 	body        io.Reader
 	used        *connection // what the attempt goes out on
 	interrupt   func()      // Call.Interrupt
@@ -117,6 +125,15 @@ type guard struct {
 	mu   sync.Mutex // held while body is read
 	left int64
 	err  error // of body; errors of our own making for its length included
+}
+
+// reader is what the transport sends. It writes headers and data at once if it
+// knows that the data is there; for that it has to see a bytes.Reader.
+func (g *guard) reader() io.ReadCloser {
+	if g.data != nil {
+		return io.NopCloser(bytes.NewReader(g.data))
+	}
+	return g
 }
 
 // Read implements io.Reader.
@@ -193,7 +210,7 @@ func (g *guard) stop() error {
 		return nil
 	}
 	g.stopped.Store(true)
-	if g.complete.Load() {
+	if g.data != nil || g.complete.Load() {
 		return nil // body is not read after that
 	}
 	if !g.mu.TryLock() {

@@ -164,20 +164,21 @@ func staleServer(t *testing.T) (address string, bodies <-chan string, connection
 func TestStaleConnection(t *testing.T) {
 	t.Parallel()
 	const content = "the body"
-	again := func() (io.Reader, error) { return strings.NewReader(content), nil }
+	data := []byte(content)
 	for name, tc := range map[string]struct {
 		call  Call
 		retry bool
 	}{
-		"write, replayable":         {Call{Method: http.MethodPut, Body: strings.NewReader(content), Length: 8, Replay: again}, true},
-		"post, replayable":          {Call{Method: http.MethodPost, Body: strings.NewReader(content), Length: 8, Replay: again}, true},
-		"write, streamed":           {Call{Method: http.MethodPut, Body: strings.NewReader(content), Length: 8}, false},
-		"read":                      {Call{Method: http.MethodGet}, true},
-		"write without body":        {Call{Method: http.MethodPut}, true},
-		"delete":                    {Call{Method: http.MethodDelete}, true},
-		"post without body":         {Call{Method: http.MethodPost}, false},
-		"post without body, replay": {Call{Method: http.MethodPost, Replay: func() (io.Reader, error) { return http.NoBody, nil }}, true},
-		"a client's own word":       {Call{Method: http.MethodPost, Header: http.Header{"Idempotency-Key": {"x"}}}, false},
+		"write, data":         {Call{Method: http.MethodPut, Data: data}, true},
+		"post, data":          {Call{Method: http.MethodPost, Data: data}, true},
+		"post, data, once":    {Call{Method: http.MethodPost, Data: data, Once: true}, false},
+		"write, streamed":     {Call{Method: http.MethodPut, Body: strings.NewReader(content), Length: 8}, false},
+		"read":                {Call{Method: http.MethodGet}, true},
+		"write without body":  {Call{Method: http.MethodPut}, true},
+		"delete":              {Call{Method: http.MethodDelete}, true},
+		"post without body":   {Call{Method: http.MethodPost}, false},
+		"post without bytes":  {Call{Method: http.MethodPost, Data: []byte{}}, true},
+		"a client's own word": {Call{Method: http.MethodPost, Header: http.Header{"Idempotency-Key": {"x"}}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -203,7 +204,7 @@ func TestStaleConnection(t *testing.T) {
 			}
 			finish(t, resp)
 			want := ""
-			if tc.call.Length > 0 {
+			if len(tc.call.Data) > 0 {
 				want = content
 			}
 			if got := <-bodies; got != want || connections.Load() != 2 {

@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -88,14 +87,17 @@ type Call struct {
 	// close it. Length is its exact length in bytes, 0 with or without a Body.
 	Body   io.Reader
 	Length int64
+	// Data is a body that is wholly there, in place of Body and Length. It must
+	// not change any more, also after Do has returned: a store may answer
+	// before it has taken all of it. A call with Data is sent again when a kept
+	// connection turns out to be dead, unless Once is set; one with a Body, or
+	// a POST without either, is sent once in any case.
+	Data []byte
+	Once bool
 	// PayloadHash is the value of x-amz-content-sha256: 64 hex digits,
 	// UNSIGNED-PAYLOAD, or STREAMING-UNSIGNED-PAYLOAD-TRAILER, for which
 	// Header has the content-encoding, decoded length and trailer announced.
 	PayloadHash string
-	// Replay returns the body anew from its start, and allows the request to
-	// be sent again when a kept connection turns out to be dead. nil: a request
-	// with a body, and any POST, is sent once. Never called if Length is 0.
-	Replay func() (io.Reader, error)
 	// Interrupt makes a Read of Body that waits return soon, with any error;
 	// nil if that cannot be done. It is called at most once, from any
 	// goroutine but not after Do has returned, when ctx has ended or the store
@@ -104,6 +106,14 @@ type Call struct {
 	Interrupt func()
 	// As signs the call in somebody else's name; nil: the client's provider.
 	As *Credentials
+}
+
+// length is the number of bytes the request carries.
+func (c *Call) length() int64 {
+	if c.Data != nil {
+		return int64(len(c.Data))
+	}
+	return c.Length
 }
 
 // Unavailable says that the store could not be reached or did not answer in
@@ -135,12 +145,7 @@ func (c *Client) Do(ctx context.Context, call Call) (*http.Response, error) {
 		if attempt == maxAttempts || !mayRepeat(&call) {
 			return nil, &Unavailable{stale.err}
 		}
-		call.Body, call.Interrupt = nil, nil // a replayed body is no stream that waits
-		if call.Length > 0 {
-			if call.Body, err = call.Replay(); err != nil {
-				return nil, fmt.Errorf("replaying the body: %w", err)
-			}
-		}
+		call.Body = nil // it had no bytes, and its end has been read
 	}
 }
 
@@ -154,7 +159,7 @@ func (c *Client) send(ctx context.Context, call *Call) (*http.Response, error) {
 	if body != nil {
 		return c.sendBody(ctx, call, body)
 	}
-	req, err := c.request(used.trace(ctx), call, nil)
+	req, err := c.request(used.trace(ctx), call, http.NoBody)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +176,7 @@ func (c *Client) send(ctx context.Context, call *Call) (*http.Response, error) {
 // under ctx itself: net/http would end the connection on its own, and orderly.
 func (c *Client) sendBody(ctx context.Context, call *Call, body *guard) (*http.Response, error) {
 	inner, end := context.WithCancel(context.WithoutCancel(ctx))
-	req, err := c.request(body.used.trace(inner), call, body)
+	req, err := c.request(body.used.trace(inner), call, body.reader())
 	if err != nil {
 		end()
 		return nil, err
@@ -215,7 +220,7 @@ func (r *replyBody) Close() error {
 }
 
 // request builds and signs the HTTP request of a call.
-func (c *Client) request(ctx context.Context, call *Call, body *guard) (*http.Request, error) {
+func (c *Client) request(ctx context.Context, call *Call, body io.ReadCloser) (*http.Request, error) {
 	credentials, err := c.credentialsFor(ctx, call)
 	if err != nil {
 		return nil, err
@@ -227,11 +232,8 @@ func (c *Client) request(ctx context.Context, call *Call, body *guard) (*http.Re
 	req := (&http.Request{
 		Method: call.Method, URL: u, Host: u.Host, Header: headerFor(call),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		ContentLength: call.Length, Body: http.NoBody,
+		ContentLength: call.length(), Body: body,
 	}).WithContext(ctx)
-	if body != nil {
-		req.Body = body
-	}
 	sigv4.Signer{
 		AccessKey: credentials.AccessKey, Secret: credentials.Secret.Reveal(),
 		SessionToken: credentials.SessionToken.Reveal(), Region: c.region, Keys: c.keys,

@@ -25,13 +25,20 @@ func TestBrokenBodyResetsTheConnection(t *testing.T) {
 	some := func() io.Reader { return strings.NewReader(strings.Repeat("x", 300<<10)) }
 	tests := []struct {
 		name string
-		call func(cancel context.CancelFunc) Call
+		call func(cancel context.CancelFunc, arrives <-chan struct{}) Call
 	}{
-		{"error", func(context.CancelFunc) Call {
+		{"error", func(context.CancelFunc, <-chan struct{}) Call {
 			return put(io.MultiReader(some(), iotest.ErrReader(failure)), 400<<10)
 		}},
-		{"too short", func(context.CancelFunc) Call { return put(some(), 400<<10) }},
-		{"caller gone", func(cancel context.CancelFunc) Call {
+		{"too short", func(context.CancelFunc, <-chan struct{}) Call { return put(some(), 400<<10) }},
+		{"caller gone, data", func(cancel context.CancelFunc, arrives <-chan struct{}) Call {
+			go func() {
+				<-arrives
+				cancel()
+			}()
+			return Call{Method: http.MethodPut, Bucket: "bucket", Key: "key", Data: make([]byte, 400<<10), PayloadHash: "UNSIGNED-PAYLOAD"}
+		}},
+		{"caller gone", func(cancel context.CancelFunc, _ <-chan struct{}) Call {
 			waiting := newBlocked()
 			call := put(io.MultiReader(some(), waiting), 400<<10)
 			call.Interrupt = func() { close(waiting.interrupted) }
@@ -45,14 +52,16 @@ func TestBrokenBodyResetsTheConnection(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			ended := make(chan error, 1)
+			ended, arrives := make(chan error, 1), make(chan struct{})
 			address := rawServer(t, func(_ int, _ *net.TCPConn, r *bufio.Reader) {
+				_, _ = r.Peek(1)
+				close(arrives)
 				_, err := io.Copy(io.Discard, r)
 				ended <- err
 			})
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			resp, err := newClient(t, address, nil).Do(ctx, tt.call(cancel))
+			resp, err := newClient(t, address, nil).Do(ctx, tt.call(cancel, arrives))
 			if err == nil {
 				_ = resp.Body.Close()
 				t.Fatal("the call succeeded")

@@ -4,7 +4,7 @@
 //
 // What it promises of bodies: the store gets a complete request only if
 // [Call].Body gave exactly Length bytes and then io.EOF; after [Client.Do] has
-// returned, the body is not touched any more; and a request is sent a second
+// returned, Body is not touched any more; and a request is sent a second
 // time only if a connection kept from an earlier request died before the first
-// byte of a reply, and there is no body or [Call].Replay can give it again.
+// byte of a reply, and there is no body or it is all there as [Call].Data.
 package upstream

@@ -8,12 +8,15 @@ const maxAttempts = 4
 
 // mayRepeat reports whether a call may be sent again after a kept connection
 // died before an answer came. Methods that are idempotent in HTTP may if there
-// is no body; everything else only where the caller can replay it.
+// is no body; everything else only where the body is there to be sent again.
 //
 // net/http has a rule of its own for this, which is not enough: it gives up if
 // the connection dies between two writes of one request.
 func mayRepeat(call *Call) bool {
-	if call.Replay != nil {
+	if call.Once {
+		return false
+	}
+	if call.Data != nil {
 		return true
 	}
 	return call.Length == 0 && call.Method != http.MethodPost && call.Method != http.MethodPatch

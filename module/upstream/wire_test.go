@@ -107,6 +107,7 @@ func TestCallsThatCannotBeMade(t *testing.T) {
 		"bucket with escape":  {Method: "GET", Bucket: "a%2Fb"},
 		"length unknown":      {Method: "PUT", Bucket: "b", Key: "k", Body: strings.NewReader("x"), Length: -1},
 		"length without body": {Method: "PUT", Bucket: "b", Key: "k", Length: 1},
+		"body and data":       {Method: "PUT", Bucket: "b", Key: "k", Body: strings.NewReader("x"), Length: 1, Data: []byte("x")},
 		"body without length": {Method: "PUT", Bucket: "b", Key: "k", Body: strings.NewReader("x")},
 	} {
 		t.Run(name, func(t *testing.T) {
