@@ -12,26 +12,33 @@
 //	sigv4/     who signed it and whether the bytes are those that were signed; signing
 //	sse/       the server-side encryption modes as values
 //	clients/   who may call: access key to secret and identity, from a file
+//	seal/      the format of objects that the gateway seals itself
+//	keyring/   keyrings, which wrap the data keys of sealed objects; a folder a driver
 //	upstream/  the store: endpoint, credentials, connection, signing; knows no policy
 //	engine/    the life of one request, an http.Handler; knows no Caddy
 //	gateway/   the Caddy shell: handler, Caddyfile, metrics, admin API, logs
 //	cli/       the command line verbs
 //
 // Beside this directory are policy/ (the decision, by embedded OPA), rego/ (the
-// policy library itself) and cmd/ (the binaries).
+// policy library itself), caddyfiles/ (examples), cmd/ (the binaries) and tests/ (the
+// whole system, with real stores and clients). What an operator needs to know is
+// with package gateway (Handler: the fields), policy (what a site's rules look like)
+// and policy/posture (posture.yaml).
 //
 // # Arrows
 //
 // Imports point one way, and a test keeps them so:
 //
 //	gateway, cli -> everything
-//	engine       -> s3, sigv4, sse, clients, upstream, policy
+//	engine       -> s3, sigv4, sse, seal, keyring, clients, upstream, policy
 //	upstream     -> s3, sigv4
 //	sigv4, sse   -> s3
 //	s3, clients  -> nothing of ours
+//	seal         -> nothing of ours
+//	keyring      -> nothing of ours; its drivers -> keyring
 //	policy       -> rego and policy/posture only
 //
-// Caddy is imported by gateway and cli alone, OPA by policy.
+// Caddy is imported by gateway, cli and the keyring drivers, OPA by policy.
 //
 // # The life of one request
 //

@@ -22,6 +22,11 @@ type Options struct {
 	// alone; a directory that cannot be read is a load error, so that a misspelt
 	// path does not leave a site without its rules.
 	SiteDir string
+	// CheckAction says whether requests can need an action that a grant names, which
+	// may be a pattern such as s3:Get*. Its error keeps the posture from being
+	// loaded, so that a misspelt action does not leave somebody without a grant.
+	// Nil accepts every action. It must be safe for concurrent use.
+	CheckAction func(action string) error
 	// Timeout bounds one evaluation; 0 means DefaultTimeout.
 	Timeout time.Duration
 	// Now is the clock; nil means time.Now.
@@ -140,7 +145,9 @@ func (e *Engine) Status() Status {
 // (0 means DefaultInterval), and loads what has changed. It blocks until ctx ends.
 // After each attempt onChange, which may be nil, gets its error or nil. Content is
 // compared, not time stamps, so that mounted and restored files are noticed; content
-// that does not load is tried once, unless it ran out of time.
+// that does not load is tried once, unless it ran out of time. A site directory that
+// has lost all its rules is not loaded, as one that is gone is not: it looks like that
+// when what is mounted there goes. Reload puts it into force.
 func (e *Engine) Watch(ctx context.Context, every time.Duration, onChange func(error)) {
 	if every <= 0 {
 		every = DefaultInterval
@@ -159,11 +166,16 @@ func (e *Engine) Watch(ctx context.Context, every time.Duration, onChange func(e
 	}
 }
 
+var errEmptied = errors.New("the policy directory has become empty; reload the policy to go on without a site's rules")
+
 // poll makes one attempt if there is anything new.
 func (e *Engine) poll(ctx context.Context) (changed bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s, err := readSources(e.options)
+	if g := e.current.Load(); err == nil && g != nil && g.files > 1 && len(s.site) == 0 {
+		err = errEmptied
+	}
 	if attempt(s, err) == e.tried {
 		return false, nil
 	}

@@ -67,6 +67,23 @@ func (g *Generation) Decide(ctx context.Context, in *Input) (Decision, error) {
 	if ctx.Err() != nil {
 		return Decision{}, timedOut(ctx, g.timeout)
 	}
+	d, err := g.answer(ctx, in)
+	if err != nil {
+		return Decision{}, err
+	}
+	if other, ok := in.alias(); ok {
+		o, err := g.answer(ctx, other)
+		if err != nil {
+			return Decision{}, err
+		}
+		d.agree(o, other.Resource.Key)
+	}
+	d.Revision = g.revision
+	return d, nil
+}
+
+// answer is the decision on a request under the names it has.
+func (g *Generation) answer(ctx context.Context, in *Input) (Decision, error) {
 	d, err := g.decide(ctx, in, g.fill(in))
 	if err != nil {
 		return Decision{}, err
@@ -74,7 +91,6 @@ func (g *Generation) Decide(ctx context.Context, in *Input) (Decision, error) {
 	if err := in.enforce(&d); err != nil {
 		return Decision{}, err
 	}
-	d.Revision = g.revision
 	return d, nil
 }
 
@@ -139,6 +155,14 @@ func (g *Generation) grants(in *Input) Grants {
 		more, lacking := g.posture.Missing(id, actions, source.Bucket, source.Key)
 		ids, missing = append(ids, more...), append(missing, lacking...)
 	}
+	if in.Request.Operation == "RestoreObject" {
+		// It can have the store write into a bucket, and would do so with the
+		// gateway's rights. Under which keys is not known here.
+		for _, bucket := range in.Document.Destinations {
+			more, lacking := g.posture.Missing(id, []string{"s3:PutObject"}, bucket, "*")
+			ids, missing = append(ids, more...), append(missing, lacking...)
+		}
+	}
 	return Grants{IDs: distinct(ids), Missing: distinct(missing)}
 }
 
@@ -167,6 +191,11 @@ func build(ctx context.Context, o Options, s sources) (*Generation, error) {
 	p, err := posture.Parse(s.posture.data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.posture.name, err)
+	}
+	if o.CheckAction != nil {
+		if err := p.CheckActions(o.CheckAction); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.posture.name, err)
+		}
 	}
 	compiler, err := compile(s)
 	if err != nil {

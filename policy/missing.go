@@ -9,5 +9,9 @@ func (g *Generation) Missing(in *Input) []string {
 	if g == nil {
 		return []string{in.Request.Action}
 	}
-	return g.grants(in).Missing
+	missing := g.grants(in).Missing
+	if other, ok := in.alias(); ok {
+		missing = distinct(append(missing, g.grants(other).Missing...))
+	}
+	return missing
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,13 +24,21 @@ type site struct {
 	engine  *Engine
 }
 
+// knownAction is what newSite takes for an action.
+func knownAction(action string) error {
+	if action == "s3:Ptu" {
+		return errors.New("no such action")
+	}
+	return nil
+}
+
 func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{t: t, dir: filepath.Join(t.TempDir(), "policy"), posture: filepath.Join(t.TempDir(), "posture.yaml")}
 	writeFiles(t, s.dir, map[string]string{"freeze.rego": goodSite})
 	s.writePosture(onlyS3)
 	var err error
-	if s.engine, err = New(Options{PostureFile: s.posture, SiteDir: s.dir, Timeout: time.Minute}); err != nil {
+	if s.engine, err = New(Options{PostureFile: s.posture, SiteDir: s.dir, CheckAction: knownAction, Timeout: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -97,8 +106,11 @@ func TestReload(t *testing.T) {
 func TestLastGood(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*site){
-		"posture syntax":  func(s *site) { s.writePosture("version: [") },
-		"posture value":   func(s *site) { s.writePosture(strings.Replace(onlyS3, "sse-s3", "sse-s4", 1)) },
+		"posture syntax": func(s *site) { s.writePosture("version: [") },
+		"posture value":  func(s *site) { s.writePosture(strings.Replace(onlyS3, "sse-s3", "sse-s4", 1)) },
+		"posture action": func(s *site) {
+			s.writePosture(strings.Replace(onlyS3, `["s3:*"]`, `["s3:*", "s3:Ptu"]`, 1))
+		},
 		"posture emptied": func(s *site) { s.writePosture("") },
 		"posture gone":    func(s *site) { os.Remove(s.posture) },
 		"rule syntax":     func(s *site) { writeFiles(s.t, s.dir, map[string]string{"freeze.rego": "package"}) },

@@ -85,6 +85,9 @@ func (o *options) complete(store string, getenv func(string) string) (err error)
 	if err != nil || o.store.Host == "" || o.store.Scheme != "http" && o.store.Scheme != "https" {
 		return fmt.Errorf("-store %s: want a URL such as https://s3.eu-central-1.amazonaws.com", store)
 	}
+	if host := o.store.Hostname(); o.store.Scheme == "http" && host != "localhost" && !isLoopbackIP(host) {
+		return fmt.Errorf("-store %s: want https:// for another machine than this one", store)
+	}
 	if getenv("AWS_ACCESS_KEY_ID") == "" || getenv("AWS_SECRET_ACCESS_KEY") == "" {
 		return errors.New("-store: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set")
 	}
@@ -101,6 +104,10 @@ func isLoopback(address string) bool {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return false
 	}
+	return isLoopbackIP(host)
+}
+
+func isLoopbackIP(host string) bool {
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
 }

@@ -36,6 +36,8 @@ func TestParseOptions(t *testing.T) {
 		{name: "store", args: []string{"-store", "https://s3.example.com"}, env: aws, store: "https://s3.example.com", want: options{region: "us-east-1", bucket: defaultBucket}},
 		{name: "store and region", args: []string{"-store", "https://s3.example.com"}, env: regional, store: "https://s3.example.com", want: options{region: "eu-central-1", bucket: defaultBucket}},
 		{name: "store without credentials", args: []string{"-store", "https://s3.example.com"}, failed: true},
+		{name: "store on this machine", args: []string{"-store", "http://localhost:9300"}, env: aws, store: "http://localhost:9300", want: options{region: "us-east-1", bucket: defaultBucket}},
+		{name: "store in plaintext elsewhere", args: []string{"-store", "http://10.0.0.1:9000"}, env: aws, failed: true},
 		{name: "store that is no URL", args: []string{"-store", "s3.example.com"}, env: aws, failed: true},
 		{name: "argument", args: []string{"check"}, failed: true},
 	} {

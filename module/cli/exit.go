@@ -73,6 +73,8 @@ func takes(names ...string) cobra.PositionalArgs {
 
 // group makes cmd a verb that only has subcommands; anything else is wrong usage.
 func group(cmd *cobra.Command) {
+	// A flag of a misspelt subcommand is not known here; the word is the mistake.
+	cmd.FParseErrWhitelist.UnknownFlags = true
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return leave(cmd, usagef("%w", err)) })
 	cmd.RunE = run(func(cmd *cobra.Command, args []string) error {
 		var names []string

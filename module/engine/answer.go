@@ -16,7 +16,7 @@ import (
 const maxErrorDocument = 64 << 10
 
 // copyBuffers hold the bytes of a reply on its way to the client.
-var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 128<<10); return &b }}
+var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
 // replyHeaders are what a store's reply may tell the client besides x-amz-* and
 // CORS headers: what S3's API knows. Anything else speaks of the store's host

@@ -146,7 +146,7 @@ func TestDeleteSendsTheKeysDecided(t *testing.T) {
 		{"CDATA and comments", "<Key>mine/<![CDATA[<x>]]><!-- yours/ -->y</Key>", "<Key>mine/&lt;x&gt;y</Key>"},
 		{"a line end in the document", "<Key>mine/a\r\nb</Key>", "<Key>mine/a&#xA;b</Key>"},
 		{"percent signs are no escapes", "<Key>mine/%2e%2e</Key>", "<Key>mine/%2e%2e</Key>"},
-		{"dot segments are not resolved", "<Key>mine/../yours</Key>", "<Key>mine/../yours</Key>"},
+		{"dot segments are not resolved", "<Key>mine/x/../y</Key>", "<Key>mine/x/../y</Key>"},
 		{"another namespace", `<Key xmlns="urn:x">mine/a</Key>`, "<Key>mine/a</Key>"},
 		{"a control character", "<Key>mine/a&#1;</Key>", ""},
 		{"two keys in one object", "<Key>mine/a</Key><Key>yours/a</Key>", ""},
@@ -166,6 +166,44 @@ func TestDeleteSendsTheKeysDecided(t *testing.T) {
 			}
 			if got := b.store.only(t); !strings.Contains(string(got.body), "<Object>"+tt.want+"</Object>") {
 				t.Errorf("the store was asked to delete %s, want %s", got.body, tt.want)
+			}
+		})
+	}
+}
+
+// A store that keeps objects as files resolves what another takes for part of a
+// key: such a key needs a grant under both names.
+func TestNoKeyLeavesItsGrant(t *testing.T) {
+	t.Parallel()
+	const posture = "version: 1\nbuckets: {\"*\": {\"\": {mode: sse-s3}, secret/: {mode: sse-kms, key_id: k}}}\n" +
+		"grants: [{id: mine, principals: [app], actions: [\"s3:*\"], resources: [\"bucket/mine/*\", \"open\", \"open/*\"]}]\n"
+	tests := []struct{ name, method, path, body, header string }{
+		{"read", http.MethodGet, "/bucket/mine/../yours", "", ""},
+		{"encoded dots", http.MethodGet, "/bucket/mine/%2e%2e/yours", "", ""},
+		{"encoded slashes", http.MethodGet, "/bucket/mine%2F..%2Fyours", "", ""},
+		{"delete", http.MethodDelete, "/bucket/mine/./../yours", "", ""},
+		{"delete of several", http.MethodPost, "/bucket?delete", "<Delete><Object><Key>mine/../yours</Key></Object></Delete>", ""},
+		{"write under a laxer rule", http.MethodPut, "/open//secret/x", "x", ""},
+		{"new upload under a laxer rule", http.MethodPost, "/open/./secret/x?uploads", "", ""},
+		{"copy to a laxer rule", http.MethodPut, "/open//secret/x", "", "X-Amz-Copy-Source: /open/y"},
+		{"copy of what is not granted", http.MethodPut, "/open/x", "", "X-Amz-Copy-Source: /bucket/mine/../yours"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t, posture)
+			var header []string
+			if tt.header != "" {
+				header = append(header, tt.header)
+			}
+			reply := b.do(b.request(tt.method, tt.path, tt.body, header...))
+			if !strings.Contains(reply.body, "AccessDenied") {
+				t.Errorf("status %d: %s", reply.StatusCode, reply.body)
+			}
+			for _, r := range b.store.seen() {
+				if r.method != http.MethodHead || !strings.HasPrefix(tt.path, "/open") || strings.Contains(tt.header, "yours") {
+					t.Errorf("the store was asked for %s %s", r.method, r.uri)
+				}
 			}
 		})
 	}

@@ -186,7 +186,11 @@ func (h *Handler) loadFiles() (err error) {
 	if h.clients, err = clients.Open(h.settings.clients); err != nil {
 		return fmt.Errorf("clients: %w", err)
 	}
-	h.policy, err = policy.New(policy.Options{SiteDir: h.settings.policy, PostureFile: h.settings.posture})
+	h.policy, err = policy.New(policy.Options{
+		SiteDir:     h.settings.policy,
+		PostureFile: h.settings.posture,
+		CheckAction: s3.CheckAction,
+	})
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}

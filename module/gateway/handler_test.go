@@ -368,6 +368,7 @@ func TestValidate(t *testing.T) {
 		{"no clients file", func(b *bed) { b.handler["clients"] = filepath.Join(b.dir, "missing.yaml") }, "clients: "},
 		{"clients file others can read", func(b *bed) { _ = os.Chmod(filepath.Join(b.dir, "clients.yaml"), 0o644) }, "not private"},
 		{"invalid posture", func(b *bed) { b.file("posture.yaml", "version: 1\nbuckets: {x: {}}\n") }, "policy: "},
+		{"misspelt action", func(b *bed) { b.file("posture.yaml", strings.Replace(testPosture, "s3:*", "s3:GetObjct", 1)) }, "grants[all]: actions: no request needs \"s3:GetObjct\"; the nearest action is s3:GetObject"},
 		{"no policy directory", func(b *bed) { b.handler["policy"] = filepath.Join(b.dir, "missing") }, "policy: "},
 		{"compression", func(b *bed) { b.handler["transport"] = object{"protocol": "http", "compression": true} }, "compression must stay off"},
 		{"other transport", func(b *bed) { b.handler["transport"] = object{"protocol": "fastcgi"} }, "only http is"},

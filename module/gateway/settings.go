@@ -81,9 +81,19 @@ func (r *resolver) word(field, value string, words []string) string {
 func (r *resolver) path(field, value string) string {
 	v := r.text(field, value)
 	if v == "" {
-		r.fail(fmt.Errorf("%s: no path set", field))
+		r.unset(field, value, "path")
 	}
 	return v
+}
+
+// unset fails for a field that must be set. A placeholder in it, such as
+// {env.CLIENTS_FILE}, is what the operator has to look at.
+func (r *resolver) unset(field, value, what string) {
+	if value != "" {
+		r.fail(fmt.Errorf("%s: %s is empty; it must give the %s", field, value, what))
+		return
+	}
+	r.fail(fmt.Errorf("%s: no %s set", field, what))
 }
 
 func (r *resolver) fail(err error) {
@@ -135,7 +145,7 @@ func (r *resolver) domains(values []string) []string {
 func (r *resolver) endpoint(value string, insecure bool) *url.URL {
 	v := r.text("upstream", value)
 	if v == "" {
-		r.fail(errors.New("upstream: no endpoint URL set"))
+		r.unset("upstream", value, "endpoint URL")
 		return nil
 	}
 	u, err := url.Parse(v)

@@ -96,9 +96,9 @@ func TestResolveErrors(t *testing.T) {
 		set  func(*Handler)
 		want string
 	}{
-		{"no upstream", func(h *Handler) { h.Upstream = "{env.GATEWAY_TEST_EMPTY}" }, "upstream: no endpoint URL set"},
+		{"no upstream", func(h *Handler) { h.Upstream = "{env.GATEWAY_TEST_EMPTY}" }, "upstream: {env.GATEWAY_TEST_EMPTY} is empty; it must give the endpoint URL"},
 		{"no clients", func(h *Handler) { h.Clients = "" }, "clients: no path set"},
-		{"no posture", func(h *Handler) { h.Posture = "{env.GATEWAY_TEST_EMPTY}" }, "posture: no path set"},
+		{"no posture", func(h *Handler) { h.Posture = "{env.GATEWAY_TEST_EMPTY}" }, "posture: {env.GATEWAY_TEST_EMPTY} is empty; it must give the path"},
 		{"unknown placeholder", func(h *Handler) { h.Region = "{region}" }, "region: unrecognized placeholder {region}"},
 		{"plaintext over a network", func(h *Handler) { h.Upstream = "http://minio:9000" }, "in plaintext over a network"},
 		{"plaintext to a name like localhost", func(h *Handler) { h.Upstream = "http://localhost.example.com" }, "in plaintext over a network"},

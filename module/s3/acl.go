@@ -10,8 +10,10 @@ import (
 
 // ParseACL reads an AccessControlPolicy document and reports whether it grants
 // anything to everyone (AllUsers) or to every AWS account
-// (AuthenticatedUsers). It looks at every URI element wherever it stands, so a
-// document that a store reads more generously cannot hide a grantee.
+// (AuthenticatedUsers). It looks at every URI element wherever it stands, in any
+// case and namespace, and refuses one that holds elements, whose text readers
+// put together in different ways: a document that a store reads more generously
+// cannot hide a grantee.
 func ParseACL(data []byte) (public bool, err error) {
 	var doc struct {
 		XMLName xml.Name `xml:"AccessControlPolicy"`
@@ -31,7 +33,10 @@ func ParseACL(data []byte) (public bool, err error) {
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			if t.Name.Local == "URI" {
+			if uri != nil {
+				return false, malformed("element in a URI")
+			}
+			if strings.EqualFold(t.Name.Local, "URI") {
 				uri = new(strings.Builder)
 			}
 		case xml.CharData:
@@ -39,7 +44,7 @@ func ParseACL(data []byte) (public bool, err error) {
 				uri.Write(t)
 			}
 		case xml.EndElement:
-			if uri != nil && t.Name.Local == "URI" {
+			if uri != nil { // nothing can have been opened in it
 				public = public || publicGroup(uri.String())
 				uri = nil
 			}

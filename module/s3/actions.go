@@ -47,8 +47,8 @@ func (r *Request) Actions() []string {
 	case "CreateBucket":
 		actions = r.createBucketActions(actions)
 	}
-	if strings.EqualFold(r.Header.Get("X-Amz-Bypass-Governance-Retention"), "true") {
-		actions = append(actions, "s3:BypassGovernanceRetention")
+	if r.switchedOn("X-Amz-Bypass-Governance-Retention") {
+		actions = append(actions, bypassRetention)
 	}
 	return actions
 }
@@ -81,7 +81,7 @@ func (r *Request) createBucketActions(actions []string) []string {
 	if r.grantsAccess() {
 		actions = append(actions, "s3:PutBucketAcl")
 	}
-	if strings.EqualFold(r.Header.Get("X-Amz-Bucket-Object-Lock-Enabled"), "true") {
+	if r.switchedOn("X-Amz-Bucket-Object-Lock-Enabled") {
 		actions = append(actions, "s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning")
 	}
 	if r.hasAny("X-Amz-Object-Ownership") {
@@ -114,6 +114,13 @@ func (r *Request) SourceActions() []string {
 func (r *Request) grantsAccess() bool {
 	return r.hasAny("X-Amz-Acl", "X-Amz-Grant-Full-Control", "X-Amz-Grant-Read", "X-Amz-Grant-Read-Acp",
 		"X-Amz-Grant-Write", "X-Amz-Grant-Write-Acp")
+}
+
+// switchedOn reports whether a header says anything but "false": stores differ in
+// what else they take for "true".
+func (r *Request) switchedOn(name string) bool {
+	v := r.Header.Get(name)
+	return v != "" && !strings.EqualFold(v, "false")
 }
 
 func (r *Request) hasAny(names ...string) bool {

@@ -130,12 +130,20 @@ func isIP(name string) bool {
 	return err == nil
 }
 
+// reservedBucket is where MinIO, which can have no bucket of that name, serves its
+// administration and its health. A request for an object there, signed by the
+// gateway, would be carried out with the owner's rights.
+const reservedBucket = "minio"
+
 // checkBucket validates a bucket name against the rules for general purpose
 // buckets. Legacy us-east-1 names (upper case, "_", over 63 bytes) are refused:
 // stores and DNS disagree about them.
 func checkBucket(name string) error {
 	if strings.HasPrefix(name, "arn:") {
 		return ErrNotImplemented.WithMessage("Access point ARNs are not supported.")
+	}
+	if name == reservedBucket {
+		return ErrNotImplemented.WithMessage("The bucket name " + reservedBucket + " is not supported: stores have their administration there.")
 	}
 	for _, f := range foreignBuckets {
 		if strings.HasSuffix(name, f.suffix) {

@@ -18,7 +18,10 @@ type ObjectIdentifier struct {
 	ETag, LastModifiedTime, Size string
 }
 
-const maxDeletes = 1000 // API reference, DeleteObjects
+const (
+	maxDeletes        = 1000               // API reference, DeleteObjects
+	maxDeleteElements = 2 + 6*(maxDeletes) // Delete, Quiet, and each Object with its five
+)
 
 // Action returns the IAM action for deleting this object.
 func (o ObjectIdentifier) Action() string {
@@ -46,7 +49,7 @@ func ParseDelete(data []byte) (Delete, error) {
 		} `xml:"Object"`
 		Unknown []unknownElement `xml:",any"`
 	}
-	if err := DecodeXML(data, &doc); err != nil {
+	if err := decodeXML(data, &doc, maxDeleteElements); err != nil {
 		return Delete{}, err
 	}
 	if err := refuseUnknown(doc.Unknown); err != nil {

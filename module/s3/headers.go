@@ -100,10 +100,18 @@ func singleValued(lower string) bool {
 		!multiLine(lower)
 }
 
+// maxHeaderNames bounds what a request can cost beyond its length. S3's whole
+// header section is 8 KiB.
+const maxHeaderNames = 1000
+
 // cloneHeader copies wire into a header of its own, with canonical names, and
 // applies the rule on repeated lines. User metadata and the other multi-line
-// headers are joined with "," in arrival order, as SigV4 does.
+// headers are joined with "," in arrival order, as SigV4 does. White space around
+// a value goes: HTTP/2 hands it over, and no store gets it.
 func cloneHeader(wire http.Header) (http.Header, error) {
+	if len(wire) > maxHeaderNames {
+		return nil, ErrRequestHeaderSectionTooLarge
+	}
 	h := make(http.Header, len(wire)+2)
 	values := make([]string, 0, len(wire)) // one backing array for the common case
 	for name, lines := range wire {
@@ -118,7 +126,7 @@ func cloneHeader(wire http.Header) (http.Header, error) {
 			return nil, repeatedHeader(canonical)
 		}
 		if len(lines) == 1 {
-			values = append(values, lines[0])
+			values = append(values, textproto.TrimString(lines[0]))
 			h[canonical] = values[len(values)-1 : len(values) : len(values)]
 			continue
 		}
@@ -127,12 +135,21 @@ func cloneHeader(wire http.Header) (http.Header, error) {
 		case singleValued(lower):
 			return nil, repeatedHeader(canonical)
 		case multiLine(lower):
-			h[canonical] = []string{strings.Join(lines, ",")}
+			h[canonical] = []string{strings.Join(trimmed(lines), ",")}
 		default:
-			h[canonical] = append([]string(nil), lines...)
+			h[canonical] = trimmed(lines)
 		}
 	}
 	return h, nil
+}
+
+// trimmed is a copy of lines without the white space around each.
+func trimmed(lines []string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		out[i] = textproto.TrimString(line)
+	}
+	return out
 }
 
 func repeatedHeader(name string) *Error {
@@ -155,11 +172,26 @@ func checkHeaders(op *Operation, h http.Header) error {
 			continue
 		}
 		if strings.HasPrefix(name, "X-Amz-Meta-") && len(name) > len(metaPrefix) && op.Headers[metaPrefix] {
+			if err := CheckMetadata(name); err != nil {
+				return err
+			}
 			continue
 		}
 		return unsupportedHeader(strings.ToLower(name), h.Get(name))
 	}
 	return nil
+}
+
+// CheckMetadata refuses x-amz-meta-* headers, named in any case, that are commands:
+// MinIO, like a Snowball device, unpacks an archive that comes with
+// x-amz-meta-snowball-auto-extract into objects of any name (Snowball Edge
+// Developer Guide, "Batching small files"). The error is an [ErrNotImplemented].
+func CheckMetadata(name string) error {
+	if name = strings.ToLower(name); !strings.Contains(name, "-snowball-") {
+		return nil
+	}
+	return ErrNotImplemented.WithMessage("Uploads that the store unpacks are not supported: nothing is decided of what is in them.").
+		With("ArgumentName", name)
 }
 
 // acceptance says what happens to a header of an operation.

@@ -15,6 +15,10 @@ type Pair struct {
 // Query is a query string in wire order.
 type Query []Pair
 
+// maxParameters bounds the memory a request line can cost: a parameter of one
+// byte takes seventy times that. S3 itself takes 8 KiB of headers and query.
+const maxParameters = 1000
+
 // ParseQuery splits raw (without the "?") on "&", each part on its first "=",
 // and decodes both sides once. Empty parts are dropped. Unlike net/url it
 // keeps ";" and order, and refuses what it cannot read: bad escapes, text that
@@ -24,7 +28,11 @@ func ParseQuery(raw string) (Query, error) {
 	if raw == "" {
 		return nil, nil
 	}
-	q := make(Query, 0, strings.Count(raw, "&")+1)
+	parts := strings.Count(raw, "&") + 1
+	if parts > maxParameters {
+		return nil, ErrRequestHeaderSectionTooLarge
+	}
+	q := make(Query, 0, parts)
 	for raw != "" {
 		var part string
 		part, raw, _ = strings.Cut(raw, "&")

@@ -14,15 +14,26 @@ import (
 // deciding.
 const MaxDocument = 2 << 20
 
-const maxDepth = 32 // elements inside one another; S3's deepest schema has 8
+const (
+	maxDepth = 32 // elements inside one another; S3's deepest schema has 8
+	// maxElements bounds what a document can cost beyond its length: empty
+	// elements take a hundred times their text in memory. A completion of 10,000
+	// parts, the largest of S3, has 40,001.
+	maxElements   = 1 << 16
+	maxAttributes = 16 // of one element; S3's have a namespace and a type
+)
 
 // DecodeXML decodes a whole request document into v with encoding/xml's rules,
 // after checking what that package lets pass: one root element and nothing
-// after it, UTF-8 only, at most [MaxDocument] bytes and 32 levels, no DOCTYPE,
-// no entities beyond the five of XML, no processing instructions, no repeated
-// attributes. Anything else is an [ErrMalformedXML].
-func DecodeXML(data []byte, v any) error {
-	data, err := checkXML(data)
+// after it, UTF-8 only, at most [MaxDocument] bytes, 32 levels, 65,536 elements
+// and 16 attributes each, no DOCTYPE, no entities beyond the five of XML, no
+// processing instructions, no repeated attributes. Anything else is an
+// [ErrMalformedXML].
+func DecodeXML(data []byte, v any) error { return decodeXML(data, v, maxElements) }
+
+// decodeXML is DecodeXML for a document of at most so many elements.
+func decodeXML(data []byte, v any, elements int) error {
+	data, err := checkXML(data, elements)
 	if err != nil {
 		return err
 	}
@@ -34,7 +45,7 @@ func DecodeXML(data []byte, v any) error {
 
 // checkXML returns data without a byte order mark if it keeps the rules of
 // [DecodeXML].
-func checkXML(data []byte) ([]byte, error) {
+func checkXML(data []byte, elements int) ([]byte, error) {
 	if len(data) > MaxDocument {
 		return nil, ErrMaxMessageLengthExceeded.With("MaxMessageLengthBytes", strconv.Itoa(MaxDocument))
 	}
@@ -61,6 +72,12 @@ func checkXML(data []byte) ([]byte, error) {
 			depth++
 			if depth > maxDepth {
 				return nil, malformed("nested too deeply")
+			}
+			if elements--; elements < 0 {
+				return nil, malformed("too many elements")
+			}
+			if len(t.Attr) > maxAttributes {
+				return nil, malformed("too many attributes")
 			}
 			if repeatsAttribute(t.Attr) {
 				return nil, malformed("repeated attribute")

@@ -106,8 +106,9 @@ func (f Fields) hasAny(names ...string) bool {
 }
 
 // VerifyForm checks that the policy of a form was signed with secret. When the
-// form stops being valid is up to the policy: [PostPolicy.Check]. An anonymous
-// form gets no proof here. Errors are those of [Verifier.Verify].
+// form stops being valid is up to the policy, [PostPolicy.Check], but no form
+// outlives its signing key, which is good for seven days. An anonymous form gets
+// no proof here. Errors are those of [Verifier.Verify].
 func (v *Verifier) VerifyForm(c FormClaim, secret string) (Proof, error) {
 	if c.Kind != Form || c.Policy == "" {
 		return Proof{}, s3.ErrAccessDenied.WithCause(fmt.Errorf("verifying a claim of kind %v as a form", c.Kind))
@@ -115,9 +116,15 @@ func (v *Verifier) VerifyForm(c FormClaim, secret string) (Proof, error) {
 	if err := v.checkRegion(c.Claim); err != nil {
 		return Proof{}, err
 	}
-	if now := v.now().UTC(); c.Time.After(now.Add(maxSkew)) {
+	now := v.now().UTC()
+	switch end := c.Time.Add(maxPresigned * time.Second); {
+	case c.Time.After(now.Add(maxSkew)):
 		return Proof{}, s3.ErrAccessDenied.WithMessage("Request is not valid yet").
 			With("X-Amz-Date", timestamp(c.Time)).
+			With("ServerTime", now.Format(time.RFC3339))
+	case now.After(end):
+		return Proof{}, s3.ErrAccessDenied.WithMessage("Request has expired").
+			With("Expires", end.Format(time.RFC3339)).
 			With("ServerTime", now.Format(time.RFC3339))
 	}
 	proof, err := v.proof(c.Claim, secret)

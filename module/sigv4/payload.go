@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sealgate/sealgate/module/s3"
@@ -124,7 +125,7 @@ func (c *Claim) readPayload(req *s3.Request) error {
 		c.Payload = PayloadUnsigned
 	}
 	if !c.Payload.Chunked() {
-		return nil
+		return checkPlainLength(req)
 	}
 	switch {
 	case req.Op.Body != s3.BodyObject:
@@ -137,6 +138,19 @@ func (c *Claim) readPayload(req *s3.Request) error {
 		return s3.ErrInvalidRequest.WithMessage("x-amz-content-sha256 " + value + " requires a signed request.")
 	}
 	return nil
+}
+
+// checkPlainLength refuses another decoded length than that of the body where
+// nothing is to be decoded: who asks for the length would find a false one.
+func checkPlainLength(req *s3.Request) error {
+	values := req.Header.Values(headerDecodedLength)
+	if len(values) == 0 || len(values) == 1 && values[0] == strconv.FormatInt(req.ContentLength, 10) {
+		return nil
+	}
+	return s3.ErrInvalidArgument.
+		WithMessage("x-amz-decoded-content-length needs a streaming value of x-amz-content-sha256.").
+		With("ArgumentName", strings.ToLower(headerDecodedLength)).
+		With("ArgumentValue", strings.Join(values, ","))
 }
 
 // payloadValue is the one value of x-amz-content-sha256: the header, or for a

@@ -1,6 +1,10 @@
 package posture
 
-import "slices"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // Identity is who asks, for the purpose of grants. Anonymous and Verified are
 // never both true; with neither set no grant applies.
@@ -40,6 +44,7 @@ func (g *grant) reaches(bucket string) bool {
 
 // grants are indexed by who they are for, each list in the order of the file.
 type grants struct {
+	all       []*grant
 	anonymous []*grant
 	verified  []*grant
 	principal map[string][]*grant
@@ -106,6 +111,21 @@ func (p *Posture) Missing(id Identity, actions []string, bucket, key string) (id
 		}
 	}
 	return ids, missing
+}
+
+// CheckActions gives every action of every grant to check, in the order of the file,
+// and returns what check refuses, each error with its place. An action may be a
+// pattern such as s3:Get*. Which actions there are is not known here.
+func (p *Posture) CheckActions(check func(action string) error) error {
+	var refused problems
+	for _, g := range p.grants.all {
+		for _, action := range g.actions {
+			if err := check(action.text); err != nil {
+				refused.add(fmt.Sprintf("grants[%s]", g.id), "actions: %w", err)
+			}
+		}
+	}
+	return errors.Join(refused...)
 }
 
 // Granted reports whether any grant could allow one of the actions on the bucket

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -53,7 +54,7 @@ func Parse(data []byte) (*Posture, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&file); err != nil {
-		return nil, err
+		return nil, plain(err)
 	}
 	if err := file.validate(); err != nil {
 		return nil, err
@@ -75,6 +76,22 @@ func Parse(data []byte) (*Posture, error) {
 	}
 	p.grants = newGrants(file.Grants)
 	return p, nil
+}
+
+// unknownField is how the decoder complains of one, naming a Go type.
+var unknownField = regexp.MustCompile(`field (.+) not found in type \S+`)
+
+// plain puts the decoder's complaints in the words of the file.
+func plain(err error) error {
+	var wrong *yaml.TypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	var errs []error
+	for _, text := range wrong.Errors {
+		errs = append(errs, errors.New(unknownField.ReplaceAllString(text, "unknown field $1")))
+	}
+	return errors.Join(errs...)
 }
 
 // strict refuses what the decoder would take silently: nulls (which become empty
@@ -181,6 +198,7 @@ func newGrants(list []grantYAML) grants {
 	g := grants{principal: map[string][]*grant{}, group: map[string][]*grant{}}
 	for _, y := range list {
 		x := &grant{id: y.ID}
+		g.all = append(g.all, x)
 		for _, action := range y.Actions {
 			x.actions = append(x.actions, newGlob(action))
 		}

@@ -63,7 +63,7 @@ func TestParseRefuses(t *testing.T) {
 		"version 2":                 {"version: 2\n", "version"},
 		"a list":                    {"- version: 1\n", "cannot unmarshal"},
 		"syntax":                    {"version: [\n", "yaml"},
-		"unknown section":           {"version: 1\nbucket: {}\n", "bucket"},
+		"unknown section":           {"version: 1\nbucket: {}\n", "unknown field bucket"},
 		"second document":           {"version: 1\n---\nversion: 1\n", "second document"},
 		"anchor":                    {"version: &v 1\n", "anchors"},
 		"alias":                     {"version: 1\nbuckets: {a: &x {\"\": {mode: none}}, b: *x}\n", "anchors"},
@@ -87,7 +87,7 @@ func TestParseRefuses(t *testing.T) {
 		"mode in capitals":          {rule("mode: SSE-S3"), "SSE-S3"},
 		"AWS name of a mode":        {rule("mode: AES256"), "AES256"},
 		"mode unchanged":            {rule("mode: unchanged"), "unchanged"},
-		"unknown field":             {rule("mode: cse, keyid: k"), "keyid"},
+		"unknown field":             {rule("mode: cse, keyid: k"), "line 2: unknown field keyid"},
 		"unknown conflict":          {rule("mode: cse, on_conflict: ignore"), "on_conflict"},
 		"unknown read":              {rule("mode: cse, on_read: maybe"), "on_read"},
 		"unknown sealed":            {rule("mode: cse, sealed: some"), "sealed"},
@@ -144,6 +144,33 @@ func TestParseNamesEveryMistake(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in %v", want, err)
 		}
+	}
+}
+
+func TestCheckActions(t *testing.T) {
+	t.Parallel()
+	p := parse(t, `
+version: 1
+grants:
+  - {id: b, groups: [g, h], actions: ["s3:Get*", "s3:Ptu"], resources: ["*"]}
+  - {id: a, principals: ["*", anonymous], actions: ["*", "s3:Gte"], resources: ["*"]}
+`)
+	var asked []string
+	err := p.CheckActions(func(action string) error {
+		asked = append(asked, action)
+		if strings.Contains(action, "t*") || action == "*" {
+			return nil
+		}
+		return fmt.Errorf("%q is none", action)
+	})
+	if want := []string{"s3:Get*", "s3:Ptu", "*", "s3:Gte"}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %q, want %q", asked, want)
+	}
+	if want := "grants[b]: actions: \"s3:Ptu\" is none\ngrants[a]: actions: \"s3:Gte\" is none"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if err := p.CheckActions(func(string) error { return nil }); err != nil {
+		t.Errorf("nothing was refused: %v", err)
 	}
 }
 

@@ -97,6 +97,8 @@ well_formed(r) if {
 	every name, _ in r {
 		name in fields
 	}
+	keys := object.get(r, "allowed_keys", [])
+	true in {is_array(keys), is_set(keys)}
 }
 
 fields := {
@@ -196,6 +198,25 @@ lists := {list |
 	count(list) > 0
 }
 
+# The keys each of the strongest accepts, if it says which. A key must be left to all.
+accepted := {keys |
+	some r in strongest
+	list := {key | some key in r.allowed_keys}
+	count(list) > 0
+	keys := list | {key | key := object.get(r, "key_id", ""); key != ""}
+}
+
+no_key_left if {
+	count(accepted) > 0
+	count(intersection(accepted)) == 0
+}
+
+no_key_left if {
+	count(accepted) > 0
+	key_id != ""
+	not key_id in intersection(accepted)
+}
+
 # Unlike the encryption, what readers are given may come from any requirement.
 on_read := input.posture.on_read if {
 	count(read_words) == 0
@@ -229,6 +250,16 @@ conflicts contains {
 	several
 	some field in ["key_id", "keyring", "bucket_key"]
 	count(said(field)) > 1
+}
+
+conflicts contains {
+	"id": "ENC-000",
+	"msg": "requirements of equal strength leave no key that all of them allow",
+	"path": "encryption",
+} if {
+	several
+	mode in modes.kms
+	no_key_left
 }
 
 conflicts contains {

@@ -86,6 +86,32 @@ test_allowed_keys_of_equal_strength_intersect if {
 	found.allowed_keys == [main]
 }
 
+no_key := {"requirements of equal strength leave no key that all of them allow"}
+
+# With an empty list any key would do, and the store's own would be taken.
+test_lists_without_a_common_key_are_a_conflict if {
+	conflicts(testing.posture("sse-s3"), {
+		"one": {"mode": "sse-kms", "allowed_keys": [main]},
+		"two": {"mode": "sse-kms", "allowed_keys": {other}},
+	}) == no_key
+}
+
+test_required_key_outside_another_list_is_a_conflict if {
+	conflicts(kms, {"same": {"mode": "sse-kms", "allowed_keys": [other]}}) == no_key
+	conflicts(kms, {"strong": {"mode": "dsse-kms", "allowed_keys": [other]}}) == no_key
+}
+
+test_lists_with_a_common_key_agree if {
+	conflicts(kms, {"same": {"mode": "sse-kms", "allowed_keys": [main, other]}}) == set()
+	conflicts(kms, {"same": {"mode": "sse-kms", "allowed_keys": []}}) == set()
+	conflicts(testing.posture("sse-s3"), {"raise": {"mode": "sse-kms", "key_id": main, "allowed_keys": [other]}}) == set()
+}
+
+test_allowed_keys_that_are_no_list_are_malformed[keys] if {
+	some keys in [main, {"key": main}, null, 1]
+	joined(kms, {"bad": {"mode": "sse-kms", "allowed_keys": keys}}).mode == "malformed"
+}
+
 test_strictest_answer_to_a_conflict_wins if {
 	joined(kms, {"same": {"mode": "sse-kms", "on_conflict": "keep-if-stronger"}}).on_conflict == "keep-if-allowed"
 	joined(kms, {"same": {"mode": "sse-kms", "on_conflict": "replace"}}).on_conflict == "replace"

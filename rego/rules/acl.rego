@@ -26,5 +26,26 @@ deny contains {
 	"msg": "the access control list makes this public",
 	"path": "request.acl",
 } if {
-	input.request.acl.canned in {"public-read", "public-read-write", "authenticated-read"}
+	input.request.acl.canned in public
+}
+
+# Stores have more lists than S3 has, and some read names in any case.
+deny contains {
+	"id": "ACL-001",
+	"msg": "the access control list is not known to be private",
+	"path": "request.acl",
+} if {
+	not input.request.acl.canned in public
+	not input.request.acl.canned in private
+}
+
+public := {"public-read", "public-read-write", "authenticated-read"}
+
+private := {
+	"",
+	"private",
+	"aws-exec-read",
+	"bucket-owner-read",
+	"bucket-owner-full-control",
+	"log-delivery-write",
 }

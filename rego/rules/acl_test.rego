@@ -19,4 +19,9 @@ test_public_lists_are_denied[canned] if {
 	findings({"canned": canned}) == {"ACL-001"}
 }
 
+test_unknown_lists_are_denied[canned] if {
+	some canned in ["PUBLIC-READ", "public-read ", "public-read-delivered", "x"]
+	findings({"canned": canned}) == {"ACL-001"}
+}
+
 test_public_grant_is_denied if findings({"public": true}) == {"ACL-001"}

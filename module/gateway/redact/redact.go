@@ -14,8 +14,9 @@ const redacted = "REDACTED"
 // secretWords mark header names whose values are, or may hold, a credential:
 // Authorization and Proxy-Authorization, cookies, x-amz-security-token and
 // x-amz-s3session-token, the SSE-C key headers of requests and copy sources,
-// signatures and whatever a client invents in the same spirit.
-var secretWords = []string{"authorization", "cookie", "token", "customer-key", "signature", "credential", "secret", "password", "api-key"}
+// signatures and whatever a client invents in the same spirit. The values of an
+// encryption context may be personal data, so decision records show its names only.
+var secretWords = []string{"authorization", "cookie", "token", "customer-key", "encryption-context", "signature", "credential", "secret", "password", "api-key"}
 
 // Header is a copy of h fit for a log. h is not changed.
 func Header(h http.Header) http.Header {

@@ -17,12 +17,13 @@ func TestHeader(t *testing.T) {
 		"X-Amz-Server-Side-Encryption-Customer-Key-Md5":         {"sensitive"},
 		"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key": {"sensitive"},
 		"X-Amz-Server-Side-Encryption-Customer-Algorithm":       {"AES256"},
-		"Cookie":                       {"sensitive"},
-		"Proxy-Authorization":          {"sensitive"},
-		"x-custom-api-key":             {"sensitive"},
-		"Referer":                      {"https://s3.example.com/b/k?X-Amz-Signature=sensitive&versionId=7"},
-		"Content-Type":                 {"text/plain"},
-		"X-Amz-Server-Side-Encryption": {"aws:kms"},
+		"X-Amz-Server-Side-Encryption-Context":                  {"sensitive"},
+		"Cookie":                                                {"sensitive"},
+		"Proxy-Authorization":                                   {"sensitive"},
+		"x-custom-api-key":                                      {"sensitive"},
+		"Referer":                                               {"https://s3.example.com/b/k?X-Amz-Signature=sensitive&versionId=7"},
+		"Content-Type":                                          {"text/plain"},
+		"X-Amz-Server-Side-Encryption":                          {"aws:kms"},
 	}
 	before := fmt.Sprint(in)
 	out := Header(in)
