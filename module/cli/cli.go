@@ -21,7 +21,7 @@ func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  BinaryName,
 		Usage: "<verb>",
-		Short: "Works with Sealgate's clients",
+		Short: "Works with Sealgate's clients and keyrings",
 		CobraFunc: func(cmd *cobra.Command) {
 			// Caddy adds commands when Main runs, so the name is final here.
 			cmd.Hidden = caddy.CustomBinaryName == BinaryName
@@ -35,9 +35,13 @@ func init() {
 	})
 }
 
-// RegisterVerbs puts the verbs on the top level of this binary. Call it before
+// RegisterVerbs puts the verbs on the top level of this binary, and has Caddy's
+// own verb `version` name Sealgate's version before Caddy's. Call it before
 // caddycmd.Main, once.
 func RegisterVerbs() {
+	if caddy.CustomVersion == "" { // a packager may have set it when linking
+		caddy.CustomVersion = "Sealgate " + Version() + ", Caddy"
+	}
 	for _, v := range verbs() {
 		caddycmd.RegisterCommand(v)
 	}
@@ -45,5 +49,5 @@ func RegisterVerbs() {
 
 // verbs is what `sealgate` can do besides Caddy's own commands.
 func verbs() []caddycmd.Command {
-	return []caddycmd.Command{clientVerb()}
+	return []caddycmd.Command{clientVerb(), keyringVerb()}
 }
