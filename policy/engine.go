@@ -27,6 +27,11 @@ type Options struct {
 	// loaded, so that a misspelt action does not leave somebody without a grant.
 	// Nil accepts every action. It must be safe for concurrent use.
 	CheckAction func(action string) error
+	// CheckKeyring says whether there is a keyring of this name, for every keyring
+	// that a rule names or has by default. Its error keeps the posture from being
+	// loaded, so that what cannot be sealed or opened is known before the first
+	// request. Nil accepts every name. It must be safe for concurrent use.
+	CheckKeyring func(name string) error
 	// Timeout bounds one evaluation; 0 means DefaultTimeout.
 	Timeout time.Duration
 	// Now is the clock; nil means time.Now.

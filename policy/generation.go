@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -51,6 +52,16 @@ func (g *Generation) Revision() string {
 // body is read; it is no decision. It never says no where Decide would find a grant.
 func (g *Generation) Granted(id Identity, actions []string, bucket string) bool {
 	return g != nil && g.posture.Granted(id.grants(), actions, bucket)
+}
+
+// Rule returns what the posture demands of an object, or of a bucket when key is empty;
+// nil when the posture does not cover it. The rule is not to be modified. Nothing is
+// evaluated or allocated: it may be asked for every key of a listing.
+func (g *Generation) Rule(bucket, key string) *posture.Rule {
+	if g == nil {
+		return nil
+	}
+	return g.posture.Resolve(bucket, key)
 }
 
 // Decide answers one request. It fills in.Posture, in.Grants and the derived fields
@@ -192,10 +203,8 @@ func build(ctx context.Context, o Options, s sources) (*Generation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.posture.name, err)
 	}
-	if o.CheckAction != nil {
-		if err := p.CheckActions(o.CheckAction); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.posture.name, err)
-		}
+	if err := o.check(p); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.posture.name, err)
 	}
 	compiler, err := compile(s)
 	if err != nil {
@@ -220,6 +229,18 @@ func build(ctx context.Context, o Options, s sources) (*Generation, error) {
 		return nil, fmt.Errorf("probing the policy: %w", err)
 	}
 	return g, nil
+}
+
+// check asks about the names in a posture that mean something elsewhere.
+func (o Options) check(p *posture.Posture) error {
+	var actions, keyrings error
+	if o.CheckAction != nil {
+		actions = p.CheckActions(o.CheckAction)
+	}
+	if o.CheckKeyring != nil {
+		keyrings = p.CheckKeyrings(o.CheckKeyring)
+	}
+	return errors.Join(keyrings, actions) // in the order of the file
 }
 
 // setPosture belongs to building a generation. What was decided under another posture

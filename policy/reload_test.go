@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sealgate/sealgate/policy/posture"
 )
 
 const (
@@ -32,13 +34,23 @@ func knownAction(action string) error {
 	return nil
 }
 
+// knownKeyring is what newSite takes for a keyring.
+func knownKeyring(name string) error {
+	if name == "lost" {
+		return errors.New("no such keyring")
+	}
+	return nil
+}
+
 func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{t: t, dir: filepath.Join(t.TempDir(), "policy"), posture: filepath.Join(t.TempDir(), "posture.yaml")}
 	writeFiles(t, s.dir, map[string]string{"freeze.rego": goodSite})
 	s.writePosture(onlyS3)
 	var err error
-	if s.engine, err = New(Options{PostureFile: s.posture, SiteDir: s.dir, CheckAction: knownAction, Timeout: time.Minute}); err != nil {
+	if s.engine, err = New(Options{
+		PostureFile: s.posture, SiteDir: s.dir, CheckAction: knownAction, CheckKeyring: knownKeyring, Timeout: time.Minute,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -111,6 +123,12 @@ func TestLastGood(t *testing.T) {
 		"posture action": func(s *site) {
 			s.writePosture(strings.Replace(onlyS3, `["s3:*"]`, `["s3:*", "s3:Ptu"]`, 1))
 		},
+		"posture keyring": func(s *site) {
+			s.writePosture(strings.Replace(onlyS3, "sse-s3", "cse, keyring: lost", 1))
+		},
+		"posture keyring to read with": func(s *site) {
+			s.writePosture(strings.Replace(onlyS3, "sse-s3", "cse, keyrings: [lost]", 1))
+		},
 		"posture emptied": func(s *site) { s.writePosture("") },
 		"posture gone":    func(s *site) { os.Remove(s.posture) },
 		"rule syntax":     func(s *site) { writeFiles(s.t, s.dir, map[string]string{"freeze.rego": "package"}) },
@@ -150,6 +168,46 @@ func TestLastGood(t *testing.T) {
 				t.Errorf("not mended: %+v", status)
 			}
 		})
+	}
+}
+
+// TestCheckKeyring: the names that a posture gives or implies are checked at load, and
+// not at all where nobody checks.
+func TestCheckKeyring(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "posture.yaml")
+	writeFiles(t, filepath.Dir(path), map[string]string{"posture.yaml": "version: 1\nbuckets: {data: {vault/: {mode: cse}, \"\": {mode: sse-s3}}}\ngrants: [{id: a, principals: [app], actions: [\"s3:Ptu\"], resources: [\"*\"]}]\n"})
+	refuse := func(name string) error { return errors.New("no keyring " + name) }
+	_, err := New(Options{PostureFile: path, CheckKeyring: refuse, CheckAction: knownAction})
+	for _, want := range []string{path, "buckets[data][\"vault/\"]: keyring: no keyring main", "grants[a]: actions: no such action"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error with %q", err, want)
+		}
+	}
+	e, err := New(Options{PostureFile: path, Timeout: time.Minute})
+	if err != nil {
+		t.Fatalf("without a check: %v", err)
+	}
+	g := e.Current()
+	if r := g.Rule("data", "vault/a"); r == nil || r.Keyring != "main" || r.Prefix != "vault/" {
+		t.Errorf("got rule %+v", r)
+	}
+	if r := g.Rule("data", ""); r == nil || r.Mode != posture.ModeS3 {
+		t.Errorf("got rule %+v of the bucket", r)
+	}
+	if r := g.Rule("elsewhere", "vault/a"); r != nil {
+		t.Errorf("got rule %+v where there is none", r)
+	}
+	var none *Generation
+	if r := none.Rule("data", "vault/a"); r != nil {
+		t.Errorf("got rule %+v of nothing", r)
+	}
+}
+
+func TestRuleAllocatesNothing(t *testing.T) {
+	g := newEngine(t, nil).Current()
+	if n := testing.AllocsPerRun(100, func() { g.Rule("data", "sealed/a/b/c") }); n != 0 {
+		t.Errorf("a look-up allocates %v times", n)
 	}
 }
 

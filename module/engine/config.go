@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sealgate/sealgate/module/clients"
+	"github.com/sealgate/sealgate/module/keyring"
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/sigv4"
 	"github.com/sealgate/sealgate/module/upstream"
@@ -61,6 +62,22 @@ type Observer interface {
 	Upstream(d time.Duration)
 	// WeakReply counts a reply that showed weaker encryption than decided.
 	WeakReply()
+	// OpenFailure counts stored bytes that could not be opened although they
+	// should be a sealed object: altered, cut, moved, or never sealed.
+	OpenFailure()
+}
+
+// UploadStore remembers open uploads of sealed objects for clients that go on
+// from a listed upload id. Nothing else needs it: the id a client got when it
+// created an upload holds all there is to know. An envelope is not secret.
+// Implementations are safe for concurrent use.
+type UploadStore interface {
+	Put(ctx context.Context, bucket, upstreamID, key, envelope string) error
+	// Get's error is fs.ErrNotExist where the upload is not known.
+	Get(ctx context.Context, bucket, upstreamID string) (key, envelope string, err error)
+	Delete(ctx context.Context, bucket, upstreamID string) error
+	// List returns the ids of the store's uploads that are known in a bucket.
+	List(ctx context.Context, bucket string) ([]string, error)
 }
 
 // Config is what an Engine needs. All fields are evaluated once, in New.
@@ -75,6 +92,10 @@ type Config struct {
 	Policy *policy.Engine
 	// Upstream is the store. Required.
 	Upstream *upstream.Client
+	// Keyrings wrap the data keys of sealed objects; nil if there are none.
+	Keyrings *keyring.Set
+	// Uploads may be nil: then a listed upload id serves only to abort it.
+	Uploads UploadStore
 	// Region is the store's region, told to policy.
 	Region string
 	// ClientCredentials signs upstream with the caller's own access key and
@@ -142,3 +163,4 @@ func (discard) Request(_, _, _ string)          {}
 func (discard) Decision(time.Duration)          {}
 func (discard) Upstream(time.Duration)          {}
 func (discard) WeakReply()                      {}
+func (discard) OpenFailure()                    {}

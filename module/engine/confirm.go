@@ -81,7 +81,7 @@ func (p plan) satisfiedBy(seen sse.Observed) bool {
 // created, perhaps under another decision.
 func (x *exchange) weak(p plan, seen sse.Observed, at written) error {
 	x.rec.Outcome = OutcomeWeak
-	if p.send.Mode != "" || !seen.Reported {
+	if p.send.Mode != "" {
 		x.e.refused.add(p.mode)
 	}
 	x.e.cfg.Observer.WeakReply()
@@ -139,11 +139,7 @@ func (x *exchange) headHeader() http.Header {
 // headObject asks the store for an object's headers, or a bucket's, in the
 // gateway's own name. It takes h over. A reply other than 200 is a *headError.
 func (x *exchange) headObject(ctx context.Context, at written, h http.Header) (http.Header, error) {
-	call := upstream.Call{Method: http.MethodHead, Bucket: at.bucket, Key: at.key, Header: h, PayloadHash: emptyPayload}
-	if at.versionID != "" {
-		call.Query = s3.Query{{Name: "versionId", Value: at.versionID, HasValue: true}}
-	}
-	resp, err := x.call(ctx, call)
+	resp, err := x.call(ctx, x.headCall(at, h))
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +151,15 @@ func (x *exchange) headObject(ctx context.Context, at written, h http.Header) (h
 	return resp.Header, nil
 }
 
+// headCall takes h over.
+func (x *exchange) headCall(at written, h http.Header) upstream.Call {
+	call := upstream.Call{Method: http.MethodHead, Bucket: at.bucket, Key: at.key, Header: h, PayloadHash: emptyPayload}
+	if at.versionID != "" {
+		call.Query = s3.Query{{Name: "versionId", Value: at.versionID, HasValue: true}}
+	}
+	return call
+}
+
 // headError is the store's refusal of a HEAD request of the gateway's own.
 type headError struct{ status int }
 
@@ -162,6 +167,15 @@ func (e *headError) Error() string { return fmt.Sprintf("head object: status %d"
 
 // call sends one request to the store and times it.
 func (x *exchange) call(ctx context.Context, c upstream.Call) (*http.Response, error) {
+	began := x.e.cfg.Now()
+	resp, err := x.callAside(ctx, c)
+	x.rec.Duration.Upstream += x.e.cfg.Now().Sub(began).Microseconds()
+	return resp, err
+}
+
+// callAside is call without a note in the record, for calls that run beside
+// one another.
+func (x *exchange) callAside(ctx context.Context, c upstream.Call) (*http.Response, error) {
 	if x.e.cfg.ClientCredentials {
 		if x.caller.AccessKey == "" {
 			return nil, s3.ErrAccessDenied.WithCause(errors.New("an anonymous caller has no credentials to sign with"))
@@ -171,8 +185,6 @@ func (x *exchange) call(ctx context.Context, c upstream.Call) (*http.Response, e
 	c.Header["Via"] = x.via()
 	began := x.e.cfg.Now()
 	resp, err := x.e.cfg.Upstream.Do(ctx, c)
-	took := x.e.cfg.Now().Sub(began)
-	x.rec.Duration.Upstream += took.Microseconds()
-	x.e.cfg.Observer.Upstream(took)
+	x.e.cfg.Observer.Upstream(x.e.cfg.Now().Sub(began))
 	return resp, err
 }

@@ -48,7 +48,7 @@ func (x *exchange) serveCopy() error {
 	if err != nil {
 		return err
 	}
-	p, err := x.plan(x.req.Op, asked, d)
+	p, err := x.plan(x.req, asked, d)
 	if err != nil {
 		return err
 	}

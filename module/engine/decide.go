@@ -24,7 +24,7 @@ func (x *exchange) decideAndPlan(req *s3.Request) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	return x.plan(req.Op, asked, d)
+	return x.plan(req, asked, d)
 }
 
 // asked reads the encryption a request asks for, wherever it says so.
@@ -115,8 +115,8 @@ func (d *denied) Error() string { return d.finding.ID + ": " + d.finding.Message
 
 // plan makes the plan for a decision and refuses modes the store lately failed
 // to apply.
-func (x *exchange) plan(op *s3.Operation, asked sse.Choice, d policy.Decision) (plan, error) {
-	p, err := makePlan(op, asked, d.Encryption)
+func (x *exchange) plan(req *s3.Request, asked sse.Choice, d policy.Decision) (plan, error) {
+	p, err := makePlan(req.Op, asked, d.Encryption)
 	var no *denied
 	if errors.As(err, &no) {
 		x.rec.Outcome = OutcomeDenied
@@ -125,6 +125,14 @@ func (x *exchange) plan(op *s3.Operation, asked sse.Choice, d policy.Decision) (
 	}
 	if err != nil {
 		return plan{}, err
+	}
+	p.onRead = d.OnRead
+	if p.mode == policy.CSE {
+		if !sealable[req.Op.Name] {
+			return plan{}, notOnSealed(req.Op)
+		}
+		p.seal, err = x.planSealed(objectName{req.Bucket, req.Key}, d.Encryption)
+		return p, err
 	}
 	if p.expectsConfirmation() && x.e.cfg.Verify != VerifyOff && x.e.refused.has(p.mode) {
 		return plan{}, s3.ErrNotImplemented.

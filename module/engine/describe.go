@@ -17,7 +17,7 @@ import (
 // request, the verified identity or this connection; secrets do not enter. It
 // refuses what could be read in two ways.
 func (x *exchange) describe(req *s3.Request, asked sse.Choice) (*policy.Input, error) {
-	tags, err := headerTags(req.Header.Get("X-Amz-Tagging"))
+	tags, err := headerTags(taggingHeader(req))
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +143,19 @@ func describeACL(in *policy.Input, req *s3.Request, body []byte) error {
 	return nil
 }
 
+// describeTags adds the tags that a document sets.
+func describeTags(in *policy.Input, req *s3.Request, body []byte) error {
+	if req.Op.Name != "PutObjectTagging" {
+		return nil
+	}
+	header, err := s3.ParseTagging(body)
+	if err != nil {
+		return err
+	}
+	in.Request.Tags, err = headerTags(header)
+	return err
+}
+
 // describeSource adds how a copy's source is encrypted.
 func describeSource(in *policy.Input, seen sse.Observed) {
 	mode := policy.Mode(seen.Mode)
@@ -240,6 +253,15 @@ func publicGrants(h http.Header) bool {
 		}
 	}
 	return false
+}
+
+// taggingHeader is the header that sets tags, "" where it does not: a copy takes
+// those of its source unless it says that it replaces them.
+func taggingHeader(req *s3.Request) string {
+	if req.Op.Name == "CopyObject" && req.Header.Get("X-Amz-Tagging-Directive") != "REPLACE" {
+		return ""
+	}
+	return req.Header.Get("X-Amz-Tagging")
 }
 
 // headerTags reads x-amz-tagging, a URL query. The store must not find other

@@ -10,16 +10,13 @@ import (
 	"encoding/xml"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/sse"
 	"github.com/sealgate/sealgate/module/upstream"
 	"github.com/sealgate/sealgate/policy"
 )
-
-// maxCompletion bounds the part list of CompleteMultipartUpload: 10,000 parts
-// with a checksum each are larger than other documents may be.
-const maxCompletion = 4 << 20
 
 // serveDocument serves operations whose body is a document: it is read and
 // verified after a bucket-level grant check, then decided once.
@@ -34,6 +31,9 @@ func (x *exchange) serveDocument() error {
 	}
 	in, err := x.describe(x.req, asked)
 	if err != nil {
+		return err
+	}
+	if err := describeTags(in, x.req, data); err != nil {
 		return err
 	}
 	doc, found, err := sse.ParseDocument(x.req.Op.Name, data)
@@ -82,7 +82,7 @@ func (x *exchange) planDocument(asked sse.Choice, d policy.Decision, doc sse.Doc
 		s := doc.Settings[0]
 		chosen := sse.Choice{Mode: s.Mode, KeyID: s.KeyID, BucketKey: s.BucketKey}
 		x.rec.Asked = recordChoice(chosen)
-		p, err := x.plan(x.req.Op, chosen, d)
+		p, err := x.plan(x.req, chosen, d)
 		p.send = sse.Choice{}
 		return p, err
 	}
@@ -121,11 +121,33 @@ func (x *exchange) readDocument() ([]byte, error) {
 		x.rec.Findings = append(x.rec.Findings, no...)
 		return nil, x.denial(no)
 	}
-	limit := int64(s3.MaxDocument)
-	if x.req.Op.Name == "CompleteMultipartUpload" {
-		limit = maxCompletion
+	defer x.hurry()()
+	data, err := x.proof.ReadDocument(x.req, clientBody{x}, s3.MaxDocument)
+	if err != nil {
+		return nil, err
 	}
-	return x.proof.ReadDocument(x.req, clientBody{x}, limit)
+	return data, checkDocument(x.req.Op, data)
+}
+
+// checkDocument refuses XML that its readers could read in different ways, also in
+// documents that go to the store unread. The policy of a bucket is JSON.
+func checkDocument(op *s3.Operation, data []byte) error {
+	if len(data) == 0 || op.Name == "PutBucketPolicy" {
+		return nil
+	}
+	return s3.DecodeXML(data, new(struct{}))
+}
+
+// hurryTime is how long a document, or the fields of a form, may take to arrive.
+const hurryTime = time.Minute
+
+// hurry bounds how long reads of the client's body may take until done is called.
+func (x *exchange) hurry() (done func()) {
+	control := http.NewResponseController(x.w)
+	if control.SetReadDeadline(time.Now().Add(hurryTime)) != nil {
+		return func() {}
+	}
+	return func() { _ = control.SetReadDeadline(time.Time{}) }
 }
 
 // attachDocument makes data the payload of call, with the digests S3 demands
@@ -156,7 +178,7 @@ func (x *exchange) complete(asked sse.Choice, d policy.Decision, data []byte) er
 	if _, err := s3.ParseCompleteMultipart(data); err != nil {
 		return err
 	}
-	p, err := x.plan(x.req.Op, asked, d)
+	p, err := x.plan(x.req, asked, d)
 	if err != nil {
 		return err
 	}

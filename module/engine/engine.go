@@ -19,6 +19,7 @@
 //	late.go        replies that may turn into an error after "200 OK"
 //	answer.go      the store's reply on its way to the client
 //	confirm.go     the store's reply against the decision
+//	sealed_*.go    operations on names whose objects are sealed by the gateway
 //	refusals.go    modes a store has failed to apply
 //	loop.go        requests that come back to the gateway that sent them
 //	record.go      the decision record
@@ -39,12 +40,14 @@ import (
 )
 
 // Engine serves S3 requests. It is safe for concurrent use and holds no state
-// about objects; its only memory is which modes the store has failed to apply.
+// about objects that it could not do without: which modes the store has failed
+// to apply, and where the parts of sealed objects were found.
 type Engine struct {
 	cfg     Config
 	via     string        // our element of the Via header
 	pause   time.Duration // keepAlivePause, but in tests
 	refused refusals
+	memory  *memory
 }
 
 // New checks c and gives an Engine.
@@ -52,7 +55,7 @@ func New(c Config) (*Engine, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: c, via: viaElement(c.Upstream.Name()), pause: keepAlivePause, refused: refusals{now: c.Now}}, nil
+	return &Engine{cfg: c, via: viaElement(c.Upstream.Name()), pause: keepAlivePause, refused: refusals{now: c.Now}, memory: newMemory()}, nil
 }
 
 // ServeHTTP serves one request. r is not modified; r.Header must already hold
@@ -102,6 +105,9 @@ func (x *exchange) serve() error {
 		return err
 	}
 	x.parsed(req)
+	if err := checkMetadataNames(req.Header); err != nil {
+		return err
+	}
 	if req.Op.Refused != "" {
 		return s3.ErrNotImplemented.WithMessage(req.Op.Refused)
 	}

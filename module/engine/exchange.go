@@ -45,8 +45,8 @@ func (e *Engine) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		Identity: RecordIdentity{Groups: []string{}},
 		Findings: []policy.Finding{},
 		Client: RecordClient{
-			IP: e.cfg.ClientIP(r), Host: r.Host, Method: r.Method, Path: rawPath(r.RequestURI),
-			Proto: r.Proto, UserAgent: r.UserAgent(),
+			IP: e.cfg.ClientIP(r), Host: clip(r.Host), Method: clip(r.Method), Path: clip(rawPath(r.RequestURI)),
+			Proto: r.Proto, UserAgent: clip(r.UserAgent()),
 		},
 	}
 	if r.TLS != nil {
@@ -158,4 +158,11 @@ func rawPath(requestURI string) string {
 		}
 	}
 	return requestURI
+}
+
+// clip cuts what anybody can send down to what a record keeps: the longest key there
+// is, each byte escaped, and a bucket.
+func clip(s string) string {
+	const most = 4 << 10
+	return s[:min(len(s), most)]
 }

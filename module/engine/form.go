@@ -24,7 +24,9 @@ func (x *exchange) serveForm() error {
 	if x.req.ContentLength < 0 {
 		return s3.ErrMissingContentLength
 	}
+	inTime := x.hurry() // nobody has said yet who this is
 	f, err := readForm(clientBody{x}, x.req.Header.Get("Content-Type"), x.req.ContentLength)
+	inTime()
 	if err != nil {
 		return err
 	}
@@ -58,7 +60,7 @@ func (x *exchange) serveForm() error {
 	if err != nil {
 		return err
 	}
-	p, err := x.plan(put.Op, asked, d)
+	p, err := x.plan(put, asked, d)
 	if err != nil {
 		return err
 	}
@@ -153,13 +155,17 @@ func (x *exchange) formPut(fields sigv4.Fields) (*s3.Request, error) {
 		default:
 			continue // S3 has no meaning for it
 		}
+		if err := s3.CheckMetadata(header); err != nil {
+			return nil, err
+		}
 		if !validHeaderName(header) {
 			return nil, s3.ErrInvalidArgument.WithMessage("The form has a field whose name no header can have.").With("ArgumentName", name)
 		}
 		if !validHeaderValue(value) {
 			return nil, s3.ErrInvalidArgument.WithMessage("The field has a value that no header can have.").With("ArgumentName", name)
 		}
-		put.Header.Set(textproto.CanonicalMIMEHeaderKey(header), value)
+		// White space around a value does not reach the store: what is decided must not see it.
+		put.Header.Set(textproto.CanonicalMIMEHeaderKey(header), textproto.TrimString(value))
 	}
 	return &put, nil
 }

@@ -23,9 +23,18 @@ func (x *exchange) serveBodyless() error {
 	if err != nil {
 		return err
 	}
+	if serve := x.sealedBodyless(p); serve != nil {
+		return serve()
+	}
 	resp, err := x.call(x.r.Context(), x.newCall(x.req, p))
 	if err != nil {
 		return err
+	}
+	switch x.req.Op.Name {
+	case "ListObjects", "ListObjectsV2", "ListObjectVersions":
+		if x.e.cfg.Keyrings != nil {
+			return x.relayListing(resp, p)
+		}
 	}
 	if !p.expectsConfirmation() || resp.StatusCode >= http.StatusMultipleChoices {
 		return x.relay(resp)
@@ -42,8 +51,11 @@ func (x *exchange) serveObject() error {
 	if err != nil {
 		return err
 	}
+	if serve := x.sealedBody(p); serve != nil {
+		return serve()
+	}
 	call := x.newCall(x.req, p)
-	body, err := x.openBody()
+	body, err := x.openBody(x.e.cfg.PayloadCheck)
 	if err != nil {
 		return err
 	}
@@ -108,7 +120,9 @@ func promised(c sse.Choice) sse.Observed {
 func (x *exchange) noBody() error {
 	body := x.req.ContentLength > 0 || len(x.req.TransferEncoding) > 0
 	if !body && x.req.ContentLength < 0 {
+		inTime := x.hurry()
 		n, err := io.ReadFull(clientBody{x}, make([]byte, 1))
+		inTime()
 		body = n > 0 || !errors.Is(err, io.EOF)
 	}
 	if body {
@@ -126,10 +140,10 @@ type objectBody struct {
 
 // openBody prepares the client's body; errors come before the first byte is
 // read where the headers alone show them.
-func (x *exchange) openBody() (*objectBody, error) {
+func (x *exchange) openBody(check PayloadCheck) (*objectBody, error) {
 	req, proof := x.req, x.proof
 	payload := sigv4.UnsignedPayload
-	if x.e.cfg.PayloadCheck == PayloadCheckStore && !proof.Payload.Chunked() {
+	if check == PayloadCheckStore && !proof.Payload.Chunked() {
 		if proof.Payload == sigv4.PayloadHash {
 			payload = proof.PayloadHash
 		}

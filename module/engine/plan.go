@@ -17,13 +17,17 @@ type plan struct {
 	mode policy.Mode
 	// send is put into the call's headers; its zero value sends no choice.
 	send sse.Choice
+	// seal says how to seal what is written; nil where nothing is sealed.
+	seal *sealing
+	// onRead is what a reader of a sealed object is given.
+	onRead string
 	// keys are the KMS keys that satisfy the decision; empty means any.
 	keys []string
 }
 
 // expectsConfirmation reports whether the store's reply has something to prove.
 func (p plan) expectsConfirmation() bool {
-	return p.mode != policy.Unchanged && p.mode != policy.None && p.mode != ""
+	return p.mode != policy.Unchanged && p.mode != policy.None && p.mode != policy.CSE && p.mode != ""
 }
 
 // takesChoice reports whether an operation fixes an object's encryption by
@@ -40,7 +44,13 @@ func makePlan(op *s3.Operation, asked sse.Choice, d policy.Encryption) (plan, er
 		return plan{mode: policy.Unchanged, send: asked}, nil
 	}
 	if d.Mode == policy.CSE {
-		return plan{}, s3.ErrNotImplemented.WithMessage("Client-side encryption is required here, and no keyring is configured.")
+		// The store sees ciphertext; what it does to it is not decided here.
+		if asked.Mode != "" {
+			if _, err := settle(asked, d); err != nil {
+				return plan{}, err
+			}
+		}
+		return plan{mode: policy.CSE}, nil
 	}
 	p := plan{mode: d.Mode, keys: acceptedKeys(d)}
 	if !takesChoice(op) {

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"maps"
+	"net/http"
 	"testing"
 
 	"github.com/sealgate/sealgate/module/s3"
@@ -115,14 +116,33 @@ func TestMakePlan(t *testing.T) {
 	}
 }
 
-func TestMakePlanRefusesSealingWithoutAKeyring(t *testing.T) {
+// Where sealing is decided and cannot be done, nothing goes up.
+func TestSealingThatCannotBeDone(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"PutObject", "PostObject", "CopyObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"} {
-		op, _ := s3.Lookup(name)
-		_, err := makePlan(op, sse.Choice{}, policy.Encryption{Mode: policy.CSE, Keyring: "main"})
-		if !errors.Is(err, s3.ErrNotImplemented) {
-			t.Errorf("%s: %v, want NotImplemented: no plaintext may leave", name, err)
-		}
+	for _, tt := range []struct {
+		name, method, path, body string
+		header                   []string
+	}{
+		{"PutObject", http.MethodPut, "/bucket/key", "x", nil},
+		{"CopyObject", http.MethodPut, "/bucket/key", "", []string{"X-Amz-Copy-Source: /bucket/from"}},
+		{"CreateMultipartUpload", http.MethodPost, "/bucket/key?uploads", "", nil},
+		{"UploadPart", http.MethodPut, "/bucket/key?partNumber=1&uploadId=u", "x", nil},
+		{"UploadPartCopy", http.MethodPut, "/bucket/key?partNumber=1&uploadId=u", "", []string{"X-Amz-Copy-Source: /bucket/from"}},
+		{"CompleteMultipartUpload", http.MethodPost, "/bucket/key?uploadId=u", "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>e</ETag></Part></CompleteMultipartUpload>", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t, openPosture("mode: cse"))
+			reply := b.do(b.request(tt.method, tt.path, tt.body, tt.header...))
+			if reply.StatusCode != http.StatusNotImplemented && reply.StatusCode != http.StatusNotFound {
+				t.Errorf("%d %s", reply.StatusCode, reply.body)
+			}
+			for _, r := range b.store.seen() {
+				if r.method != http.MethodHead { // the source of a copy
+					t.Errorf("the store got %s %s", r.method, r.uri)
+				}
+			}
+		})
 	}
 }
 

@@ -23,6 +23,8 @@ const (
 	OutcomeStore Outcome = "store_error"
 	// OutcomeWeak: the store's reply showed weaker encryption than decided.
 	OutcomeWeak Outcome = "weak_reply"
+	// OutcomeDamaged: what is stored could not be opened as a sealed object.
+	OutcomeDamaged Outcome = "damaged"
 	// OutcomeAborted: the connection was cut while a body travelled.
 	OutcomeAborted Outcome = "aborted"
 )

@@ -271,4 +271,5 @@ func TestPanicBesideTheHandler(t *testing.T) {
 
 type panicking struct{ discard }
 
-func (panicking) WeakReply() { panic("a bug") }
+func (panicking) WeakReply()   { panic("a bug") }
+func (panicking) OpenFailure() {}

@@ -115,7 +115,7 @@ func TestManyParameters(t *testing.T) {
 	for i := range 100_000 {
 		fmt.Fprintf(&b, "&x-amz-%d", i)
 	}
-	for name, target := range map[string]string{"hoisted": b.String(), "empty": "/bucket/key?" + strings.Repeat("&", 1<<20), "short": "/bucket/key?" + strings.Repeat("&a", 1<<19)} {
+	for name, target := range map[string]string{"hoisted": b.String(), "empty": "/bucket/key?" + strings.Repeat("&", 1<<20), "short": "/bucket/key?" + strings.Repeat("&a", 1<<19), "long": "/bucket?prefix=" + strings.Repeat("a", 65<<10)} {
 		if _, err := attack(t, http.MethodPut, target, nil); !errors.Is(err, ErrRequestHeaderSectionTooLarge) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -128,12 +128,16 @@ func TestManyParameters(t *testing.T) {
 
 func TestManyHeaders(t *testing.T) {
 	t.Parallel()
-	h := make(http.Header)
+	many := make(http.Header)
 	for i := range 5000 {
-		h[fmt.Sprintf("X-Amz-Meta-%d", i)] = []string{""}
+		many[fmt.Sprintf("X-Amz-Meta-%d", i)] = []string{""}
 	}
-	if _, err := attack(t, http.MethodPut, "/bucket/key", h); !errors.Is(err, ErrRequestHeaderSectionTooLarge) {
-		t.Errorf("got %v", err)
+	for name, h := range map[string]http.Header{
+		"many": many, "long": {"X-Amz-Tagging": {strings.Repeat("a&", 33<<10)}}, "lines": {"X-Amz-Meta-A": make([]string, 10_000)},
+	} {
+		if _, err := attack(t, http.MethodPut, "/bucket/key", h); !errors.Is(err, ErrRequestHeaderSectionTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -100,9 +100,13 @@ func singleValued(lower string) bool {
 		!multiLine(lower)
 }
 
-// maxHeaderNames bounds what a request can cost beyond its length. S3's whole
-// header section is 8 KiB.
-const maxHeaderNames = 1000
+// Bounds of what is read of a request's header and query, apart from what the
+// server lets in: their parts cost a multiple of their length. S3 takes 8 KiB of
+// both together.
+const (
+	maxSection     = 64 << 10 // bytes, of each
+	maxHeaderNames = 1000
+)
 
 // cloneHeader copies wire into a header of its own, with canonical names, and
 // applies the rule on repeated lines. User metadata and the other multi-line
@@ -114,7 +118,14 @@ func cloneHeader(wire http.Header) (http.Header, error) {
 	}
 	h := make(http.Header, len(wire)+2)
 	values := make([]string, 0, len(wire)) // one backing array for the common case
+	size := 0
 	for name, lines := range wire {
+		for _, line := range lines {
+			size += len(name) + len(line)
+		}
+		if size > maxSection {
+			return nil, ErrRequestHeaderSectionTooLarge
+		}
 		canonical := textproto.CanonicalMIMEHeaderKey(name)
 		if len(lines) == 0 {
 			continue

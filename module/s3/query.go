@@ -16,7 +16,7 @@ type Pair struct {
 type Query []Pair
 
 // maxParameters bounds the memory a request line can cost: a parameter of one
-// byte takes seventy times that. S3 itself takes 8 KiB of headers and query.
+// byte takes seventy times that.
 const maxParameters = 1000
 
 // ParseQuery splits raw (without the "?") on "&", each part on its first "=",
@@ -29,7 +29,7 @@ func ParseQuery(raw string) (Query, error) {
 		return nil, nil
 	}
 	parts := strings.Count(raw, "&") + 1
-	if parts > maxParameters {
+	if parts > maxParameters || len(raw) > maxSection {
 		return nil, ErrRequestHeaderSectionTooLarge
 	}
 	q := make(Query, 0, parts)

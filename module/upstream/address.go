@@ -67,7 +67,7 @@ func (c *Client) locate(call *Call) (*url.URL, error) {
 	case call.Bucket == "":
 	case !plainBucket(call.Bucket):
 		return nil, fmt.Errorf("bucket name %q cannot be addressed", call.Bucket)
-	case c.addressing == VirtualHost && hostable(call.Bucket):
+	case c.addressing == VirtualHost && hostable(call.Bucket) && !strings.HasPrefix(call.Key, reservedPath):
 		u.Host = call.Bucket + "." + c.endpoint.Host
 		u.Path += call.Key
 		u.RawPath += s3.EscapePath(call.Key)
@@ -83,6 +83,10 @@ func (c *Client) locate(call *Call) (*url.URL, error) {
 	}
 	return u, nil
 }
+
+// reservedPath is where MinIO serves its administration, on every host name: a key
+// that begins so must not begin the path.
+const reservedPath = "minio/"
 
 // plainBucket allows names that need no escaping and cannot be taken for a part
 // of a path. Which names are legal is the parser's and the store's business.

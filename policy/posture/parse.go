@@ -25,7 +25,8 @@ type ruleYAML struct {
 	Mode        Mode              `yaml:"mode"`
 	KeyID       string            `yaml:"key_id"`
 	AllowedKeys []string          `yaml:"allowed_keys"`
-	Keyring     string            `yaml:"keyring"`
+	Keyring     *string           `yaml:"keyring"`
+	Keyrings    []string          `yaml:"keyrings"`
 	Context     map[string]string `yaml:"context"`
 	BucketKey   *bool             `yaml:"bucket_key"`
 	OnConflict  string            `yaml:"on_conflict"`
@@ -165,7 +166,6 @@ func (y ruleYAML) rule(name, prefix string) *Rule {
 		Mode:        y.Mode,
 		KeyID:       y.KeyID,
 		AllowedKeys: y.AllowedKeys,
-		Keyring:     y.Keyring,
 		Context:     y.Context,
 		BucketKey:   y.BucketKey,
 		OnConflict:  cmp.Or(y.OnConflict, OnConflictReject),
@@ -174,6 +174,18 @@ func (y ruleYAML) rule(name, prefix string) *Rule {
 	}
 	if r.KeyID != "" && !slices.Contains(r.AllowedKeys, r.KeyID) {
 		r.AllowedKeys = append([]string{r.KeyID}, r.AllowedKeys...)
+	}
+	if r.Mode == ModeCSE {
+		r.Keyring = DefaultKeyring
+		if y.Keyring != nil {
+			r.Keyring = *y.Keyring
+		}
+		r.Keyrings = []string{r.Keyring}
+		for _, name := range y.Keyrings {
+			if !slices.Contains(r.Keyrings, name) {
+				r.Keyrings = append(r.Keyrings, name)
+			}
+		}
 	}
 	return r
 }

@@ -17,6 +17,12 @@
 // pattern, so that adding a bucket by name never leaves a looser pattern in force.
 // Operations on a bucket itself are covered by the prefix "".
 //
+// With mode cse, keyring names the keyring that seals ("main" when it is left out),
+// and keyrings names more of them whose objects may be read, as when moving from one
+// to another:
+//
+//	vault/: {mode: cse, keyring: kms-2026, keyrings: [main]}
+//
 // # Grants
 //
 //	grants:
@@ -47,7 +53,8 @@ type Rule struct {
 	Mode        Mode
 	KeyID       string   // "" = the store's default key
 	AllowedKeys []string // KMS keys a client may name; holds KeyID when that is set
-	Keyring     string
+	Keyring     string   // seals what is written; set with ModeCSE and only then
+	Keyrings    []string // what is read may be sealed under: Keyring first, each name once
 	Context     map[string]string
 	BucketKey   *bool // nil = not said
 	OnConflict  string
@@ -60,6 +67,9 @@ const (
 	SealedMixed = "mixed" // sealed and other objects; the default
 	SealedAll   = "all"   // sealed objects only
 )
+
+// DefaultKeyring is the keyring of a rule with mode cse that names none.
+const DefaultKeyring = "main"
 
 // Posture is a parsed posture.yaml.
 type Posture struct {

@@ -33,6 +33,8 @@ buckets:
       on_conflict: replace
       on_read: pass-through
     seal/: {mode: cse, keyring: k, sealed: all, context: {a: b}}
+    move/: {mode: cse, keyring: new, keyrings: [old, new, older, old]}
+    plain/: {mode: cse, keyrings: [other]}
 `)
 	r := p.Resolve("data", "kms/a")
 	if r == nil || r.ID != "data/kms/" || r.BucketGlob != "data" || r.Prefix != "kms/" || r.Mode != ModeKMS || r.KeyID != "main" ||
@@ -44,10 +46,19 @@ buckets:
 	if r == nil || r.OnConflict != OnConflictReject || r.OnRead != OnReadDecrypt || r.Sealed != SealedMixed || r.BucketKey != nil || len(r.AllowedKeys) != 0 {
 		t.Errorf("defaults: got %+v", r)
 	}
-	if r = p.Resolve("data", "seal/x"); r == nil || r.Keyring != "k" || r.Sealed != SealedAll {
+	if r = p.Resolve("data", "seal/x"); r == nil || r.Keyring != "k" || r.Sealed != SealedAll || !slices.Equal(r.Keyrings, []string{"k"}) {
 		t.Errorf("got %+v", r)
 	}
-	if n := len(slices.Collect(p.Rules())); n != 3 {
+	if r = p.Resolve("data", "move/x"); r == nil || r.Keyring != "new" || !slices.Equal(r.Keyrings, []string{"new", "old", "older"}) {
+		t.Errorf("further keyrings: got %+v", r)
+	}
+	if r = p.Resolve("data", "plain/x"); r == nil || r.Keyring != DefaultKeyring || !slices.Equal(r.Keyrings, []string{"main", "other"}) {
+		t.Errorf("the default keyring: got %+v", r)
+	}
+	if r = p.Resolve("data", "kms/a"); r == nil || r.Keyring != "" || r.Keyrings != nil {
+		t.Errorf("a keyring without sealing: got %+v", r)
+	}
+	if n := len(slices.Collect(p.Rules())); n != 5 {
 		t.Errorf("got %d rules", n)
 	}
 }
@@ -57,72 +68,86 @@ func TestParseRefuses(t *testing.T) {
 	rule := func(s string) string { return "version: 1\nbuckets: {data: {\"\": {" + s + "}}}\n" }
 	grant := func(s string) string { return "version: 1\ngrants: [{" + s + "}]\n" }
 	for name, test := range map[string]struct{ text, want string }{
-		"empty file":                {"", "empty"},
-		"comment only":              {"# nothing\n", "empty"},
-		"no version":                {"buckets: {}\n", "version"},
-		"version 2":                 {"version: 2\n", "version"},
-		"a list":                    {"- version: 1\n", "cannot unmarshal"},
-		"syntax":                    {"version: [\n", "yaml"},
-		"unknown section":           {"version: 1\nbucket: {}\n", "unknown field bucket"},
-		"second document":           {"version: 1\n---\nversion: 1\n", "second document"},
-		"anchor":                    {"version: &v 1\n", "anchors"},
-		"alias":                     {"version: 1\nbuckets: {a: &x {\"\": {mode: none}}, b: *x}\n", "anchors"},
-		"merge key":                 {"version: 1\nbuckets: {a: {\"\": {<<: {mode: none}}}}\n", "merge"},
-		"bucket twice":              {"version: 1\nbuckets:\n  a: {\"\": {mode: cse}}\n  a: {\"\": {mode: none}}\n", "twice"},
-		"prefix twice":              {"version: 1\nbuckets:\n  a:\n    \"1\": {mode: cse}\n    1: {mode: none}\n", "twice"},
-		"field twice":               {rule("mode: cse, mode: none"), "twice"},
-		"null section":              {"version: 1\nbuckets:\n", "empty value"},
-		"null bucket":               {"version: 1\nbuckets: {data: }\n", "empty value"},
-		"null prefix":               {"version: 1\nbuckets: {data: {~: {mode: none}}}\n", "empty value"},
-		"null rule":                 {"version: 1\nbuckets: {data: {\"\": }}\n", "empty value"},
-		"null mode":                 {rule("mode: "), "empty value"},
-		"bucket without a prefix":   {"version: 1\nbuckets: {data: {}}\n", "no prefix"},
-		"bucket with a slash":       {"version: 1\nbuckets: {data/a: {\"\": {mode: none}}}\n", "neither"},
-		"bucket without a name":     {"version: 1\nbuckets: {\"\": {\"\": {mode: none}}}\n", "neither"},
-		"bucket with a space":       {"version: 1\nbuckets: {\"a b\": {\"\": {mode: none}}}\n", "neither"},
-		"prefix longer than a key":  {"version: 1\nbuckets:\n  data:\n    ? \"" + strings.Repeat("a", 1025) + "\"\n    : {mode: none}\n", "longer"},
-		"no mode":                   {rule("on_read: decrypt"), "mode"},
-		"empty mode":                {rule("mode: \"\""), "mode"},
-		"unknown mode":              {rule("mode: sse-kmss"), "sse-kmss"},
-		"mode in capitals":          {rule("mode: SSE-S3"), "SSE-S3"},
-		"AWS name of a mode":        {rule("mode: AES256"), "AES256"},
-		"mode unchanged":            {rule("mode: unchanged"), "unchanged"},
-		"unknown field":             {rule("mode: cse, keyid: k"), "line 2: unknown field keyid"},
-		"unknown conflict":          {rule("mode: cse, on_conflict: ignore"), "on_conflict"},
-		"unknown read":              {rule("mode: cse, on_read: maybe"), "on_read"},
-		"unknown sealed":            {rule("mode: cse, sealed: some"), "sealed"},
-		"key without KMS":           {rule("mode: sse-s3, key_id: k"), "key_id"},
-		"keyring without sealing":   {rule("mode: sse-kms, keyring: k"), "keyring"},
-		"sealed without sealing":    {rule("mode: sse-kms, sealed: all"), "sealed"},
-		"bucket key with DSSE":      {rule("mode: dsse-kms, bucket_key: true"), "bucket_key"},
-		"bucket key with SSE-S3":    {rule("mode: sse-s3, bucket_key: false"), "bucket_key"},
-		"bucket key as text":        {rule("mode: sse-kms, bucket_key: maybe"), "cannot unmarshal"},
-		"context without KMS":       {rule("mode: sse-s3, context: {a: b}"), "context"},
-		"context as a list":         {rule("mode: sse-kms, context: [a]"), "cannot unmarshal"},
-		"context without a name":    {rule("mode: sse-kms, context: {\"\": b}"), "context"},
-		"allowed keys with sealing": {rule("mode: cse, allowed_keys: [k]"), "allowed_keys"},
-		"allowed keys as text":      {rule("mode: sse-kms, allowed_keys: k"), "cannot unmarshal"},
-		"empty allowed key":         {rule("mode: sse-kms, allowed_keys: [\"\"]"), "allowed_keys"},
-		"long key":                  {rule("mode: sse-kms, key_id: " + strings.Repeat("k", maxText+1)), "longer"},
-		"tie":                       {"version: 1\nbuckets:\n  \"a*\": {\"\": {mode: none}}\n  \"*a\": {\"\": {mode: cse}}\n", "equally specific"},
-		"tie in the middle":         {"version: 1\nbuckets:\n  \"x*ab\": {\"\": {mode: none}}\n  \"x-*b\": {\"\": {mode: cse}}\n", "equally specific"},
-		"grant without id":          {grant("principals: [a], actions: [\"s3:*\"], resources: [\"*\"]"), "id"},
-		"grant id twice":            {"version: 1\ngrants:\n- &a {id: x, principals: [a], actions: [\"*\"], resources: [\"*\"]}\n", "anchors"},
-		"grant ids equal":           {"version: 1\ngrants:\n- {id: x, principals: [a], actions: [\"*\"], resources: [\"*\"]}\n- {id: x, principals: [a], actions: [\"*\"], resources: [\"*\"]}\n", "twice"},
-		"grant to nobody":           {grant("id: x, actions: [\"s3:*\"], resources: [\"*\"]"), "principals"},
-		"grant of nothing":          {grant("id: x, principals: [a], resources: [\"*\"]"), "actions"},
-		"grant on nothing":          {grant("id: x, principals: [a], actions: [\"s3:*\"]"), "resources"},
-		"grant to an empty name":    {grant("id: x, principals: [\"\"], actions: [\"s3:*\"], resources: [\"*\"]"), "empty entry"},
-		"grant to an empty group":   {grant("id: x, groups: [\"\"], actions: [\"s3:*\"], resources: [\"*\"]"), "empty entry"},
-		"grant to a pattern":        {grant("id: x, principals: [\"app-*\"], actions: [\"s3:*\"], resources: [\"*\"]"), "not a pattern"},
-		"grant to all groups":       {grant("id: x, groups: [\"*\"], actions: [\"s3:*\"], resources: [\"*\"]"), "not a pattern"},
-		"action without a service":  {grant("id: x, principals: [a], actions: [GetObject], resources: [\"*\"]"), "not an action"},
-		"action with a space":       {grant("id: x, principals: [a], actions: [\"s3: GetObject\"], resources: [\"*\"]"), "not an action"},
-		"resource as ARN":           {grant("id: x, principals: [a], actions: [\"s3:*\"], resources: [\"arn:aws:s3:::data/*\"]"), "resources"},
-		"resource of the root":      {grant("id: x, principals: [a], actions: [\"s3:*\"], resources: [\"/data\"]"), "resources"},
-		"empty resource":            {grant("id: x, principals: [a], actions: [\"s3:*\"], resources: [\"\"]"), "empty entry"},
-		"unknown grant field":       {grant("id: x, principal: [a], actions: [\"s3:*\"], resources: [\"*\"]"), "principal"},
-		"too large":                 {"version: 1\n#" + strings.Repeat("x", MaxSize), "larger"},
+		"empty file":                    {"", "empty"},
+		"comment only":                  {"# nothing\n", "empty"},
+		"no version":                    {"buckets: {}\n", "version"},
+		"version 2":                     {"version: 2\n", "version"},
+		"a list":                        {"- version: 1\n", "cannot unmarshal"},
+		"syntax":                        {"version: [\n", "yaml"},
+		"unknown section":               {"version: 1\nbucket: {}\n", "unknown field bucket"},
+		"second document":               {"version: 1\n---\nversion: 1\n", "second document"},
+		"anchor":                        {"version: &v 1\n", "anchors"},
+		"alias":                         {"version: 1\nbuckets: {a: &x {\"\": {mode: none}}, b: *x}\n", "anchors"},
+		"merge key":                     {"version: 1\nbuckets: {a: {\"\": {<<: {mode: none}}}}\n", "merge"},
+		"bucket twice":                  {"version: 1\nbuckets:\n  a: {\"\": {mode: cse}}\n  a: {\"\": {mode: none}}\n", "twice"},
+		"prefix twice":                  {"version: 1\nbuckets:\n  a:\n    \"1\": {mode: cse}\n    1: {mode: none}\n", "twice"},
+		"field twice":                   {rule("mode: cse, mode: none"), "twice"},
+		"null section":                  {"version: 1\nbuckets:\n", "empty value"},
+		"null bucket":                   {"version: 1\nbuckets: {data: }\n", "empty value"},
+		"null prefix":                   {"version: 1\nbuckets: {data: {~: {mode: none}}}\n", "empty value"},
+		"null rule":                     {"version: 1\nbuckets: {data: {\"\": }}\n", "empty value"},
+		"null mode":                     {rule("mode: "), "empty value"},
+		"bucket without a prefix":       {"version: 1\nbuckets: {data: {}}\n", "no prefix"},
+		"bucket with a slash":           {"version: 1\nbuckets: {data/a: {\"\": {mode: none}}}\n", "neither"},
+		"bucket without a name":         {"version: 1\nbuckets: {\"\": {\"\": {mode: none}}}\n", "neither"},
+		"bucket with a space":           {"version: 1\nbuckets: {\"a b\": {\"\": {mode: none}}}\n", "neither"},
+		"prefix longer than a key":      {"version: 1\nbuckets:\n  data:\n    ? \"" + strings.Repeat("a", 1025) + "\"\n    : {mode: none}\n", "longer"},
+		"no mode":                       {rule("on_read: decrypt"), "mode"},
+		"empty mode":                    {rule("mode: \"\""), "mode"},
+		"unknown mode":                  {rule("mode: sse-kmss"), "sse-kmss"},
+		"mode in capitals":              {rule("mode: SSE-S3"), "SSE-S3"},
+		"AWS name of a mode":            {rule("mode: AES256"), "AES256"},
+		"mode unchanged":                {rule("mode: unchanged"), "unchanged"},
+		"unknown field":                 {rule("mode: cse, keyid: k"), "line 2: unknown field keyid"},
+		"unknown conflict":              {rule("mode: cse, on_conflict: ignore"), "on_conflict"},
+		"unknown read":                  {rule("mode: cse, on_read: maybe"), "on_read"},
+		"unknown sealed":                {rule("mode: cse, sealed: some"), "sealed"},
+		"key without KMS":               {rule("mode: sse-s3, key_id: k"), "key_id"},
+		"keyring without sealing":       {rule("mode: sse-kms, keyring: k"), "keyring"},
+		"empty keyring without sealing": {rule("mode: sse-kms, keyring: \"\""), "keyring: has no meaning"},
+		"keyrings without sealing":      {rule("mode: sse-kms, keyrings: [k]"), "keyrings: has no meaning"},
+		"no keyrings, unsealed":         {rule("mode: sse-kms, keyrings: []"), "keyrings: has no meaning"},
+		"empty keyring":                 {rule("mode: cse, keyring: \"\""), "keyring: \"\" is not"},
+		"null keyring":                  {rule("mode: cse, keyring: "), "empty value"},
+		"keyring with a blank":          {rule("mode: cse, keyring: a b"), "keyring: \"a b\" is not"},
+		"keyring with a line feed":      {rule("mode: cse, keyring: \"a\\n\""), "keyring: \"a\\n\" is not"},
+		"keyring pattern":               {rule("mode: cse, keyring: \"*\""), "keyring: \"*\" is not"},
+		"long keyring":                  {rule("mode: cse, keyring: " + strings.Repeat("k", 65)), "is not 1 to 64"},
+		"keyring as a list":             {rule("mode: cse, keyring: [k]"), "cannot unmarshal"},
+		"keyrings as text":              {rule("mode: cse, keyrings: k"), "cannot unmarshal"},
+		"empty entry in keyrings":       {rule("mode: cse, keyrings: [a, \"\"]"), "keyrings: \"\" is not"},
+		"null in keyrings":              {rule("mode: cse, keyrings: [a, ~]"), "empty value"},
+		"slash in keyrings":             {rule("mode: cse, keyrings: [a/b]"), "keyrings: \"a/b\" is not"},
+		"sealed without sealing":        {rule("mode: sse-kms, sealed: all"), "sealed"},
+		"bucket key with DSSE":          {rule("mode: dsse-kms, bucket_key: true"), "bucket_key"},
+		"bucket key with SSE-S3":        {rule("mode: sse-s3, bucket_key: false"), "bucket_key"},
+		"bucket key as text":            {rule("mode: sse-kms, bucket_key: maybe"), "cannot unmarshal"},
+		"context without KMS":           {rule("mode: sse-s3, context: {a: b}"), "context"},
+		"context as a list":             {rule("mode: sse-kms, context: [a]"), "cannot unmarshal"},
+		"context without a name":        {rule("mode: sse-kms, context: {\"\": b}"), "context"},
+		"allowed keys with sealing":     {rule("mode: cse, allowed_keys: [k]"), "allowed_keys"},
+		"allowed keys as text":          {rule("mode: sse-kms, allowed_keys: k"), "cannot unmarshal"},
+		"empty allowed key":             {rule("mode: sse-kms, allowed_keys: [\"\"]"), "allowed_keys"},
+		"long key":                      {rule("mode: sse-kms, key_id: " + strings.Repeat("k", maxText+1)), "longer"},
+		"tie":                           {"version: 1\nbuckets:\n  \"a*\": {\"\": {mode: none}}\n  \"*a\": {\"\": {mode: cse}}\n", "equally specific"},
+		"tie in the middle":             {"version: 1\nbuckets:\n  \"x*ab\": {\"\": {mode: none}}\n  \"x-*b\": {\"\": {mode: cse}}\n", "equally specific"},
+		"grant without id":              {grant("principals: [a], actions: [\"s3:*\"], resources: [\"*\"]"), "id"},
+		"grant id twice":                {"version: 1\ngrants:\n- &a {id: x, principals: [a], actions: [\"*\"], resources: [\"*\"]}\n", "anchors"},
+		"grant ids equal":               {"version: 1\ngrants:\n- {id: x, principals: [a], actions: [\"*\"], resources: [\"*\"]}\n- {id: x, principals: [a], actions: [\"*\"], resources: [\"*\"]}\n", "twice"},
+		"grant to nobody":               {grant("id: x, actions: [\"s3:*\"], resources: [\"*\"]"), "principals"},
+		"grant of nothing":              {grant("id: x, principals: [a], resources: [\"*\"]"), "actions"},
+		"grant on nothing":              {grant("id: x, principals: [a], actions: [\"s3:*\"]"), "resources"},
+		"grant to an empty name":        {grant("id: x, principals: [\"\"], actions: [\"s3:*\"], resources: [\"*\"]"), "empty entry"},
+		"grant to an empty group":       {grant("id: x, groups: [\"\"], actions: [\"s3:*\"], resources: [\"*\"]"), "empty entry"},
+		"grant to a pattern":            {grant("id: x, principals: [\"app-*\"], actions: [\"s3:*\"], resources: [\"*\"]"), "not a pattern"},
+		"grant to all groups":           {grant("id: x, groups: [\"*\"], actions: [\"s3:*\"], resources: [\"*\"]"), "not a pattern"},
+		"action without a service":      {grant("id: x, principals: [a], actions: [GetObject], resources: [\"*\"]"), "not an action"},
+		"action with a space":           {grant("id: x, principals: [a], actions: [\"s3: GetObject\"], resources: [\"*\"]"), "not an action"},
+		"resource as ARN":               {grant("id: x, principals: [a], actions: [\"s3:*\"], resources: [\"arn:aws:s3:::data/*\"]"), "resources"},
+		"resource of the root":          {grant("id: x, principals: [a], actions: [\"s3:*\"], resources: [\"/data\"]"), "resources"},
+		"empty resource":                {grant("id: x, principals: [a], actions: [\"s3:*\"], resources: [\"\"]"), "empty entry"},
+		"unknown grant field":           {grant("id: x, principal: [a], actions: [\"s3:*\"], resources: [\"*\"]"), "principal"},
+		"too large":                     {"version: 1\n#" + strings.Repeat("x", MaxSize), "larger"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -170,6 +195,34 @@ grants:
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if err := p.CheckActions(func(string) error { return nil }); err != nil {
+		t.Errorf("nothing was refused: %v", err)
+	}
+}
+
+func TestCheckKeyrings(t *testing.T) {
+	t.Parallel()
+	p := parse(t, `
+version: 1
+buckets:
+  "*": {"": {mode: sse-s3}}
+  b*: {"": {mode: cse, keyring: gone}}
+  a: {x/: {mode: cse, keyring: k, keyrings: [away, k]}, "": {mode: cse}}
+`)
+	var asked []string
+	err := p.CheckKeyrings(func(name string) error {
+		asked = append(asked, name)
+		if name == "gone" || name == "away" {
+			return fmt.Errorf("%q is none", name)
+		}
+		return nil
+	})
+	if want := []string{"main", "k", "away", "gone"}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %q, want %q", asked, want)
+	}
+	if want := "buckets[a][\"x/\"]: keyrings: \"away\" is none\nbuckets[b*][\"\"]: keyring: \"gone\" is none"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if err := p.CheckKeyrings(func(string) error { return nil }); err != nil {
 		t.Errorf("nothing was refused: %v", err)
 	}
 }

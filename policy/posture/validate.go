@@ -1,6 +1,7 @@
 package posture
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,8 +11,9 @@ import (
 )
 
 var (
-	bucketPattern = regexp.MustCompile(`^[A-Za-z0-9._*-]{1,255}$`)
-	actionPattern = regexp.MustCompile(`^(\*|s3:[A-Za-z*]+)$`)
+	bucketPattern  = regexp.MustCompile(`^[A-Za-z0-9._*-]{1,255}$`)
+	actionPattern  = regexp.MustCompile(`^(\*|s3:[A-Za-z*]+)$`)
+	keyringPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 )
 
 // maxText bounds every name, pattern and key id of the file, in bytes.
@@ -31,7 +33,7 @@ func (f *fileYAML) validate() error {
 	var p problems
 	for _, name := range slices.Sorted(maps.Keys(f.Buckets)) {
 		prefixes := f.Buckets[name]
-		place := fmt.Sprintf("buckets[%s]", name)
+		place := bucketPlace(name)
 		if !bucketPattern.MatchString(name) {
 			p.add("buckets", "%q is neither a bucket name nor a pattern of one", name)
 		}
@@ -42,7 +44,7 @@ func (f *fileYAML) validate() error {
 			if len(prefix) > 1024 {
 				p.add(place, "a prefix is longer than any key (1024 bytes)")
 			}
-			prefixes[prefix].validate(fmt.Sprintf("%s[%q]", place, prefix), &p)
+			prefixes[prefix].validate(rulePlace(name, prefix), &p)
 		}
 	}
 	ids := map[string]bool{}
@@ -82,13 +84,17 @@ func (y ruleYAML) validate(place string, p *problems) {
 	}
 	onlyWith("key_id", y.KeyID != "", y.Mode.KMS(), "sse-kms and dsse-kms")
 	onlyWith("allowed_keys", y.AllowedKeys != nil, !cse, "modes that leave encryption to the store")
-	onlyWith("keyring", y.Keyring != "", cse, "cse")
+	onlyWith("keyring", y.Keyring != nil, cse, "cse")
+	onlyWith("keyrings", y.Keyrings != nil, cse, "cse")
 	onlyWith("context", y.Context != nil, y.Mode.KMS() || cse, "sse-kms, dsse-kms and cse")
 	onlyWith("bucket_key", y.BucketKey != nil, y.Mode == ModeKMS, "sse-kms")
 	onlyWith("sealed", y.Sealed != "", cse, "cse")
 
 	texts(place+": key_id", p, y.KeyID)
-	texts(place+": keyring", p, y.Keyring)
+	if y.Keyring != nil {
+		keyrings(place+": keyring", p, *y.Keyring)
+	}
+	keyrings(place+": keyrings", p, y.Keyrings...)
 	filled(place+": allowed_keys", p, y.AllowedKeys)
 	for key, value := range y.Context {
 		if key == "" {
@@ -134,6 +140,40 @@ func (g grantYAML) validate(place string, p *problems) {
 		name, _, _ := strings.Cut(resource, "/")
 		if resource != "" && !bucketPattern.MatchString(name) {
 			p.add(place, "resources: %.100q does not begin with a bucket name or a pattern of one", resource)
+		}
+	}
+}
+
+func bucketPlace(name string) string { return fmt.Sprintf("buckets[%s]", name) }
+
+func rulePlace(bucket, prefix string) string {
+	return fmt.Sprintf("%s[%q]", bucketPlace(bucket), prefix)
+}
+
+// CheckKeyrings gives the keyrings of every rule to check, rules in the order of their
+// places, and returns what check refuses, each error with its place. Which keyrings
+// there are is not known here.
+func (p *Posture) CheckKeyrings(check func(name string) error) error {
+	rules := slices.SortedFunc(p.Rules(), func(a, b *Rule) int {
+		return cmp.Or(strings.Compare(a.BucketGlob, b.BucketGlob), strings.Compare(a.Prefix, b.Prefix))
+	})
+	var refused problems
+	for _, r := range rules {
+		field := "keyring" // the first; the others are of the list
+		for _, name := range r.Keyrings {
+			if err := check(name); err != nil {
+				refused.add(rulePlace(r.BucketGlob, r.Prefix), "%s: %w", field, err)
+			}
+			field = "keyrings"
+		}
+	}
+	return errors.Join(refused...)
+}
+
+func keyrings(place string, p *problems, names ...string) {
+	for _, name := range names {
+		if !keyringPattern.MatchString(name) {
+			p.add(place, `%.100q is not 1 to 64 letters, digits, "-", "_" and "."`, name)
 		}
 	}
 }

@@ -26,6 +26,7 @@ deny contains {
 	"msg": "the access control list makes this public",
 	"path": "request.acl",
 } if {
+	input.request.acl.canned != ""
 	input.request.acl.canned in public
 }
 
@@ -35,14 +36,14 @@ deny contains {
 	"msg": "the access control list is not known to be private",
 	"path": "request.acl",
 } if {
-	not input.request.acl.canned in public
+	input.request.acl.canned != ""
 	not input.request.acl.canned in private
+	not input.request.acl.canned in public
 }
 
 public := {"public-read", "public-read-write", "authenticated-read"}
 
 private := {
-	"",
 	"private",
 	"aws-exec-read",
 	"bucket-owner-read",

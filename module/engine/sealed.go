@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"github.com/sealgate/sealgate/module/sse"
+	"github.com/sealgate/sealgate/policy"
+	"github.com/sealgate/sealgate/policy/posture"
+)
+
+// seenNothing is a reply that is not asked about the store's own encryption.
+var seenNothing = sse.Observed{}
+
+// sealedBodyless is how an operation without a body is served on names whose
+// objects are sealed; nil where it is served as anywhere else.
+func (x *exchange) sealedBodyless(p plan) func() error {
+	if p.seal != nil {
+		return func() error { return notOnSealed(x.req.Op) }
+	}
+	rule := x.sealedRule(objectName{x.req.Bucket, x.req.Key})
+	if rule == nil || p.onRead == posture.OnReadPassThrough {
+		return nil
+	}
+	switch x.req.Op.Name {
+	case "GetObject", "HeadObject":
+	default:
+		return nil
+	}
+	if p.onRead != posture.OnReadDecrypt {
+		return func() error { return x.rejectRead() }
+	}
+	return func() error { return x.serveSealedRead(p, rule) }
+}
+
+// sealable are the operations that can write under a decision to seal. All
+// others are refused before a byte is read: nothing they carry would be sealed.
+var sealable = map[string]bool{
+	"PutObject": true,
+}
+
+// rejectRead refuses a reader whom policy gives neither plaintext nor
+// ciphertext.
+func (x *exchange) rejectRead() error {
+	no := policy.Finding{ID: "ENF-007", Message: "sealed objects are not given to this reader"}
+	x.rec.Outcome = OutcomeDenied
+	x.rec.Findings = append(x.rec.Findings, no)
+	return x.denial([]policy.Finding{no})
+}
