@@ -15,8 +15,7 @@ const redacted = "[redacted]"
 
 // DataKey is the key of one object. Every way of printing or encoding one gives
 // "[redacted]"; [DataKey.Reveal] is the only way to the bytes. Copies share
-// them, so that [DataKey.Wipe] wipes all copies. The zero
-// DataKey is no key.
+// them, so that [DataKey.Wipe] wipes all copies. The zero DataKey is no key.
 type DataKey struct{ key hidden }
 
 // hidden holds secret bytes, or is nil. It is a function because fmt cannot call

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"errors"
 	"io"
@@ -35,7 +36,7 @@ type Opener struct {
 
 // OpenSingle opens a whole single object from all its stored bytes. The stored
 // size may be what the store told: a wrong one is found out. The error is
-// [ErrKind], [ErrSize] or [ErrWiped].
+// [ErrKind] or [ErrSize].
 func (o *Object) OpenSingle(src io.Reader, stored int64) (*Opener, error) {
 	if o.envelope.Kind != Single {
 		return nil, ErrKind
@@ -253,17 +254,13 @@ func (o *Opener) openEmpty() error {
 // nothing follows the last part. It uses no buffer: that may hold plaintext
 // which is to come out afterwards.
 func (o *Opener) leave() error {
-	var block [1024]byte
+	var block, zero [1024]byte
 	for left := o.part.fill(); left > 0; {
 		fill := block[:min(left, int64(len(block)))]
 		if err := o.read(fill, -1); err != nil {
 			return err
 		}
-		var bits byte
-		for _, b := range fill {
-			bits |= b
-		}
-		if bits != 0 {
+		if !bytes.Equal(fill, zero[:len(fill)]) {
 			return o.damage(-1, "the fill is not zero")
 		}
 		left -= int64(len(fill))
