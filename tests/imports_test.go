@@ -72,6 +72,12 @@ var fences = []struct {
 		reach:  true,
 	},
 	{
+		name:   "the client of Vault",
+		prefix: []string{"github.com/hashicorp/vault/", "github.com/hashicorp/vault-client-go"},
+		within: []string{"module/keyring/vault"},
+		reach:  true,
+	},
+	{
 		name:   "versitygw",
 		prefix: []string{"github.com/versity/"},
 		within: []string{"cmd/quickstart", "tests"},
@@ -125,6 +131,30 @@ func TestImportArrows(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestBuildHasKeyringDrivers: what is a Caddy module is of no use unless
+// module/imports.go names it.
+func TestBuildHasKeyringDrivers(t *testing.T) {
+	t.Parallel()
+	list := packages(t)
+	i := slices.IndexFunc(list, func(p packageInfo) bool { return p.folder() == "module" })
+	if i < 0 {
+		t.Fatal("no package module")
+	}
+	drivers := 0
+	for _, p := range list {
+		if path.Dir(p.folder()) != "module/keyring" || !slices.Contains(p.Imports, "github.com/caddyserver/caddy/v2") {
+			continue
+		}
+		drivers++
+		if !slices.Contains(list[i].Imports, p.ImportPath) {
+			t.Errorf("module/imports.go does not name %s", p.folder())
+		}
+	}
+	if drivers < 3 {
+		t.Errorf("found %d drivers", drivers)
 	}
 }
 

@@ -182,6 +182,9 @@ func (x *exchange) complete(asked sse.Choice, d policy.Decision, data []byte) er
 	if err != nil {
 		return err
 	}
+	if p.seal != nil {
+		return x.completeSealed(p, data)
+	}
 	call := x.newCall(x.req, p)
 	checksums := bodyChecksums(call.Header)
 	attachDocument(&call, data)

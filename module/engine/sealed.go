@@ -12,16 +12,23 @@ var seenNothing = sse.Observed{}
 // sealedBodyless is how an operation without a body is served on names whose
 // objects are sealed; nil where it is served as anywhere else.
 func (x *exchange) sealedBodyless(p plan) func() error {
-	if p.seal != nil {
-		return func() error { return notOnSealed(x.req.Op) }
+	if p.seal != nil { // CreateMultipartUpload
+		return func() error { return x.createSealed(p) }
 	}
 	rule := x.sealedRule(objectName{x.req.Bucket, x.req.Key})
-	if rule == nil || p.onRead == posture.OnReadPassThrough {
+	if rule == nil {
 		return nil
 	}
 	switch x.req.Op.Name {
+	case "ListParts":
+		return func() error { return x.listSealedParts(p) }
+	case "AbortMultipartUpload":
+		return func() error { return x.abortSealed(p) }
 	case "GetObject", "HeadObject":
 	default:
+		return nil
+	}
+	if p.onRead == posture.OnReadPassThrough {
 		return nil
 	}
 	if p.onRead != posture.OnReadDecrypt {
@@ -33,7 +40,7 @@ func (x *exchange) sealedBodyless(p plan) func() error {
 // sealable are the operations that can write under a decision to seal. All
 // others are refused before a byte is read: nothing they carry would be sealed.
 var sealable = map[string]bool{
-	"PutObject": true,
+	"PutObject": true, "CreateMultipartUpload": true, "UploadPart": true, "CompleteMultipartUpload": true,
 }
 
 // rejectRead refuses a reader whom policy gives neither plaintext nor

@@ -65,6 +65,15 @@ func (s *objectStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		if o := s.read(r); o != nil { // nothing is locked while a client reads
+			maps.Copy(w.Header(), o.header)
+			w.Header().Set("ETag", o.etag)
+			w.Header().Set("X-Amz-Checksum-Crc64nvme", "of the stored bytes")
+			http.ServeContent(w, r, "", o.modified, bytes.NewReader(o.body))
+			return
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count++
@@ -89,7 +98,7 @@ func (s *objectStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		delete(s.objects, r.URL.Path)
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		s.serveObject(w, r)
+		s.refuse(w, http.StatusNotFound, "NoSuchKey")
 	}
 }
 
@@ -117,16 +126,17 @@ func (s *objectStore) refuse(w http.ResponseWriter, status int, code string) {
 	fmt.Fprintf(w, "<Error><Code>%s</Code><Message>no</Message></Error>", code)
 }
 
-func (s *objectStore) serveObject(w http.ResponseWriter, r *http.Request) {
+// read gives an object to be read, nil if it is not there.
+func (s *objectStore) read(r *http.Request) *object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	o := s.objects[r.URL.Path]
-	if o == nil {
-		s.refuse(w, http.StatusNotFound, "NoSuchKey")
-		return
+	if o == nil || r.URL.Query().Has("uploadId") {
+		return nil
 	}
-	maps.Copy(w.Header(), o.header)
-	w.Header().Set("ETag", o.etag)
-	w.Header().Set("X-Amz-Checksum-Crc64nvme", "of the stored bytes")
-	http.ServeContent(w, r, "", o.modified, bytes.NewReader(o.body))
+	s.log = append(s.log, strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, r.URL.RequestURI(), r.Header.Get("Range"))))
+	copied := *o
+	return &copied
 }
 
 func (s *objectStore) serveUpload(w http.ResponseWriter, r *http.Request, body []byte) {

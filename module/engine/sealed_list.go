@@ -18,8 +18,8 @@ import (
 	"github.com/sealgate/sealgate/policy/posture"
 )
 
-// maxListing bounds a listing, in bytes: 1,000 keys of 1,024 bytes that are
-// escaped threefold, and what stands around them.
+// maxListing bounds a document of the store's, in bytes: a listing of 1,000 keys
+// of 1,024 bytes that are escaped threefold, and what stands around them.
 const maxListing = 8 << 20
 
 // headsAtOnce is how many objects of one listing are looked at at a time.
@@ -36,21 +36,16 @@ func (x *exchange) relayListing(resp *http.Response, p plan) error {
 	if err := x.storeError(resp); err != nil {
 		return err
 	}
-	doc, err := io.ReadAll(io.LimitReader(resp.Body, maxListing+1))
-	switch {
-	case err != nil:
-		return s3.ErrBadGateway.WithMessage("The store's answer broke off.").WithCause(err)
-	case len(doc) > maxListing:
-		return s3.ErrBadGateway.WithMessage("The store's listing is too long.")
+	doc, err := readDocumentReply(resp)
+	if err != nil {
+		return err
 	}
 	if p.onRead != posture.OnReadPassThrough {
 		if doc, err = x.translateListing(doc); err != nil {
 			return err
 		}
 	}
-	resp.Header.Set("Content-Length", itoa(int64(len(doc))))
-	resp.Body = io.NopCloser(bytes.NewReader(doc))
-	return x.relay(resp)
+	return x.relayDocument(resp, doc)
 }
 
 // listed is one object of a listing.
@@ -70,7 +65,7 @@ type textAt struct {
 func (x *exchange) translateListing(doc []byte) ([]byte, error) {
 	objects, err := parseListing(doc)
 	if err != nil {
-		return nil, s3.ErrBadGateway.WithMessage("The store's listing could not be read.").WithCause(err)
+		return nil, errUnreadable(err)
 	}
 	if err := x.sizesOf(objects); err != nil {
 		return nil, err
@@ -83,9 +78,7 @@ func (x *exchange) translateListing(doc []byte) ([]byte, error) {
 		o.size.text, o.etag.text = itoa(o.plain), clientETag(o.etag.text)
 		edits = append(edits, o.size)
 		if o.etag.end > 0 {
-			var escaped bytes.Buffer
-			_ = xml.EscapeText(&escaped, []byte(o.etag.text)) // a bytes.Buffer does not fail
-			o.etag.text = escaped.String()
+			o.etag.text = escapedXML(o.etag.text)
 			edits = append(edits, o.etag)
 		}
 		edits = append(edits, o.drop...)

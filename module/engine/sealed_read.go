@@ -154,6 +154,7 @@ func (r *sealedRead) attempt(hint *known) (next *known, err error) {
 	case hint != nil:
 		return nil, r.opened(now, resp, extent, hint.layout)
 	}
+	_ = resp.Body.Close() // the range of a single object that is none
 	return r.lookUp(now)
 }
 
@@ -274,6 +275,7 @@ func (r *sealedRead) notSealed(hint *known, now found, resp *http.Response) (*kn
 		resp.Body = body
 		return nil, r.x.relay(resp)
 	case hint == nil: // the range asked for was one of a sealed object
+		_ = resp.Body.Close()
 		if err := r.startsPlain(now); err != nil {
 			return nil, err
 		}

@@ -19,8 +19,8 @@ func (x *exchange) sealedBody(p plan) func() error {
 	switch {
 	case p.seal == nil:
 		return nil
-	case x.req.Op.Name != "PutObject":
-		return func() error { return notOnSealed(x.req.Op) }
+	case x.req.Op.Name == "UploadPart":
+		return func() error { return x.putSealedPart(p) }
 	case x.req.Header.Get("X-Amz-Write-Offset-Bytes") != "":
 		return func() error {
 			return s3.ErrNotImplemented.WithMessage("Objects here are sealed, and a sealed object cannot be appended to.")

@@ -52,6 +52,8 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 type Status struct {
 	// One entry per s3_encryption handler of the running configuration.
 	Gateways []GatewayStatus `json:"gateways"`
+	// One entry per keyring, by name.
+	Keyrings []KeyringStatus `json:"keyrings"`
 }
 
 // GatewayStatus is the state of one handler.
@@ -130,6 +132,7 @@ func (a *adminAPI) writeStatus(w http.ResponseWriter) error {
 			Clients:  clientsStatus(h.clients.Status()),
 		})
 	}
+	status.Keyrings = a.app.keyrings.status()
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(status)
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/json"
 	"slices"
 	"sync"
 
@@ -14,10 +15,19 @@ func init() {
 	caddy.RegisterModule(App{})
 }
 
-// App is what all s3_encryption handlers of one configuration share: their
-// metrics, the decision logger, and the list the admin API reports on. It needs
-// no configuration; a handler starts it when the configuration does not name it.
+// App is what all s3_encryption handlers of one configuration share: the keyrings,
+// their metrics, the decision logger, and the list the admin API reports on. A
+// handler starts it when the configuration does not name it.
 type App struct {
+	// The keyrings that seal objects, by the name they have in the posture: 1 to
+	// 64 letters, digits, `-`, `_` and `.`. Each names its driver (`local`,
+	// `aws_kms`, `vault`) and has the settings of that. A keyring of which every
+	// setting is a placeholder that is empty when the configuration is loaded
+	// counts as not set. Data keys are remembered across reloads as long as a
+	// keyring's settings stay the same. Default: none, nothing is sealed.
+	KeyringsRaw map[string]json.RawMessage `json:"keyrings,omitempty" caddy:"namespace=s3_encryption.keyrings inline_key=driver"`
+
+	keyrings  *keyrings
 	metrics   *metrics
 	decisions *zap.Logger
 	gateways  *registry
@@ -31,19 +41,30 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision registers the metrics and names the decision logger.
-func (a *App) Provision(ctx caddy.Context) error {
+// Provision loads the keyrings, registers the metrics and names the decision
+// logger.
+func (a *App) Provision(ctx caddy.Context) (err error) {
+	if a.keyrings, err = a.loadKeyrings(ctx); err != nil {
+		return err
+	}
 	a.decisions = ctx.Logger().Named("decision")
 	a.gateways = &registry{servers: make(map[*caddyhttp.Server]struct{})}
 	a.metrics = newMetrics()
-	return a.metrics.register(ctx.GetMetricsRegistry(), a.gateways)
+	return a.metrics.register(ctx.GetMetricsRegistry(), a)
 }
 
-// Start implements caddy.App. There is nothing to start: handlers own their work.
-func (a *App) Start() error { return nil }
+// Start implements caddy.App. Handlers own their work; what remains is that the
+// keyrings of this configuration are those to ask.
+func (a *App) Start() error {
+	a.keyrings.started()
+	return nil
+}
 
-// Stop implements caddy.App.
+// Stop implements caddy.App. The keyrings stay until Cleanup, for requests.
 func (a *App) Stop() error { return nil }
+
+// Cleanup gives up the keyrings.
+func (a *App) Cleanup() error { return a.keyrings.close() }
 
 // registry lists the handlers of a configuration and the servers they are on.
 type registry struct {
@@ -86,6 +107,7 @@ func (g *registry) firstOn(srv *caddyhttp.Server) bool {
 
 // Interface guards
 var (
-	_ caddy.App         = (*App)(nil)
-	_ caddy.Provisioner = (*App)(nil)
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
 )

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -49,12 +50,13 @@ type store struct {
 	mu       sync.Mutex
 	requests []*http.Request // bodies read
 	objects  map[string][]byte
-	reply    http.Header // added to every reply
+	metadata map[string]http.Header // x-amz-meta-* of the objects
+	reply    http.Header            // added to every reply
 }
 
 func newStore(t *testing.T, start func(http.Handler) *httptest.Server) *store {
 	t.Helper()
-	s := &store{objects: make(map[string][]byte), reply: make(http.Header)}
+	s := &store{objects: make(map[string][]byte), metadata: make(map[string]http.Header), reply: make(http.Header)}
 	s.Server = start(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
@@ -70,9 +72,15 @@ func (s *store) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", `"0123456789abcdef0123456789abcdef"`)
 	switch r.Method {
 	case http.MethodPut:
-		s.objects[r.URL.Path] = body
-	case http.MethodGet:
-		_, _ = w.Write(s.objects[r.URL.Path])
+		s.objects[r.URL.Path], s.metadata[r.URL.Path] = body, make(http.Header)
+		for name, values := range r.Header {
+			if strings.HasPrefix(name, "X-Amz-Meta-") {
+				s.metadata[r.URL.Path][name] = values
+			}
+		}
+	case http.MethodGet, http.MethodHead:
+		maps.Copy(w.Header(), s.metadata[r.URL.Path])
+		http.ServeContent(w, r, "", time.Unix(1e9, 0), bytes.NewReader(s.objects[r.URL.Path]))
 	}
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -29,9 +30,13 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 // parseGlobalOption parses the s3_encryption global option. Syntax:
 //
 //	s3_encryption {
+//	    keyring <name> <driver> <arguments...> {
+//	        ...
+//	    }
 //	}
 //
-// Keyrings are declared here in builds that have keyring drivers; this one has none.
+// Every keyring has a name, which the posture refers to, and a driver, which has
+// the arguments and the block.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	d.Next() // consume option name
 	if existing != nil {
@@ -40,15 +45,41 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if d.NextArg() {
 		return nil, d.ArgErr()
 	}
+	app := new(App)
 	for d.NextBlock(0) {
 		switch d.Val() {
 		case "keyring":
-			return nil, d.Err("no keyring drivers in this build")
+			if err := app.unmarshalKeyring(d); err != nil {
+				return nil, err
+			}
 		default:
 			return nil, d.Errf("unrecognized option '%s'", d.Val())
 		}
 	}
-	return httpcaddyfile.App{Name: "s3_encryption", Value: caddyconfig.JSON(new(App), nil)}, nil
+	return httpcaddyfile.App{Name: "s3_encryption", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+func (a *App) unmarshalKeyring(d *caddyfile.Dispenser) error {
+	var name, driver string
+	if !d.Args(&name, &driver) {
+		return d.ArgErr()
+	}
+	if _, ok := a.KeyringsRaw[name]; ok {
+		return d.Errf("keyring '%s' is already specified", name)
+	}
+	id := keyringNamespace + "." + driver
+	if _, err := caddy.GetModule(id); err != nil {
+		return d.Errf("keyring driver '%s' is not in this build", driver)
+	}
+	guest, err := caddyfile.UnmarshalModule(d, id)
+	if err != nil {
+		return err
+	}
+	if a.KeyringsRaw == nil {
+		a.KeyringsRaw = make(map[string]json.RawMessage)
+	}
+	a.KeyringsRaw[name] = caddyconfig.JSONModuleObject(guest, driverKey, driver, nil)
+	return nil
 }
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:

@@ -18,6 +18,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/sealgate/sealgate/module/keyring/local"
 )
 
 // caddyfiles is where the shipped examples are.
@@ -33,6 +35,8 @@ var examples = []example{
 	{name: "quickstart"},
 	{name: "virtual-host", host: "s3.example.com"},
 	{name: "aws-kms-required", host: "s3.example.com"},
+	{name: "cse-local", host: "s3.example.com"},
+	{name: "cse-kms", host: "s3.example.com"},
 	{name: "transparent", host: "s3.eu-central-1.amazonaws.com"},
 }
 
@@ -48,12 +52,17 @@ func setting(t *testing.T, e example) (trust *x509.CertPool, s *store) {
 			t.Fatal(err)
 		}
 	}
+	keyringFile := filepath.Join(dir, "main.keyring")
+	if _, err := local.Init(keyringFile); err != nil {
+		t.Fatal(err)
+	}
 	for name, value := range map[string]string{
 		"LISTEN": ":9000", "S3_ENDPOINT": s.URL, "S3_REGION": "", "S3_DOMAIN": "",
 		"UPSTREAM_ACCESS_KEY": storeKey, "UPSTREAM_SECRET_KEY": "the-gateways-own-secret-at-the-store",
 		"CLIENTS_FILE": filepath.Join(dir, "clients.yaml"), "POSTURE_FILE": filepath.Join(dir, "posture.yaml"), "POLICY_DIR": "", "VERIFY": "",
 		"QUICKSTART_DIR": dir, "TLS_CERT": filepath.Join(dir, "cert.pem"), "TLS_KEY": filepath.Join(dir, "key.pem"),
-		"RUNTIME_DIRECTORY": dir,
+		"RUNTIME_DIRECTORY": dir, "KEYRING_FILE": keyringFile,
+		"KMS_KEY": "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000",
 	} {
 		t.Setenv(name, value)
 	}
@@ -108,11 +117,7 @@ func TestExamplesAreValid(t *testing.T) {
 	for _, e := range examples {
 		t.Run(e.name, func(t *testing.T) {
 			_, s := setting(t, e)
-			var config caddy.Config
-			if err := json.Unmarshal(adaptFile(t, e.name), &config); err != nil {
-				t.Fatal(err)
-			}
-			if err := caddy.Validate(&config); err != nil {
+			if err := validateExample(t, e.name); err != nil {
 				t.Error(err)
 			}
 			if n := len(s.got()); n != 0 {
@@ -122,16 +127,61 @@ func TestExamplesAreValid(t *testing.T) {
 	}
 }
 
-// TestAWSPosture: the posture shipped beside its Caddyfile loads.
-func TestAWSPosture(t *testing.T) {
-	setting(t, example{"aws-kms-required", "s3.example.com"})
-	t.Setenv("POSTURE_FILE", filepath.Join(caddyfiles, "aws-kms-required.posture.yaml"))
+// TestExamplePostures: a posture shipped beside a Caddyfile loads with it.
+func TestExamplePostures(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(caddyfiles, "*.posture.yaml"))
+	if err != nil || len(files) != 3 {
+		t.Fatalf("files %q, error %v", files, err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".posture.yaml")
+		t.Run(name, func(t *testing.T) {
+			setting(t, example{name, "s3.example.com"})
+			t.Setenv("POSTURE_FILE", file)
+			if err := validateExample(t, name); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func validateExample(t *testing.T, name string) error {
+	t.Helper()
 	var config caddy.Config
-	if err := json.Unmarshal(adaptFile(t, "aws-kms-required"), &config); err != nil {
+	if err := json.Unmarshal(adaptFile(t, name), &config); err != nil {
 		t.Fatal(err)
 	}
-	if err := caddy.Validate(&config); err != nil {
-		t.Error(err)
+	return caddy.Validate(&config)
+}
+
+// TestMinimalKeyring: the smallest gateway does without a keyring and with one, and
+// says what is missing.
+func TestMinimalKeyring(t *testing.T) {
+	for _, tt := range []struct{ name, keyring, posture, want string }{
+		{"none", "", testPosture, ""},
+		{"one", "main.keyring", sealing(""), ""},
+		{"none, and one is needed", "", sealing(""), "keyring: no keyring is configured"},
+		{"another one is needed", "main.keyring", sealing(", keyring: other"), `unknown keyring "other"; keyrings here: main`},
+		{"misspelt", "mian.keyring", testPosture, "mian.keyring"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			setting(t, example{name: "minimal"})
+			if err := os.WriteFile(os.Getenv("POSTURE_FILE"), []byte(tt.posture), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			file := tt.keyring
+			if file != "" {
+				file = filepath.Join(filepath.Dir(os.Getenv("KEYRING_FILE")), file)
+			}
+			t.Setenv("KEYRING_FILE", file)
+			err := validateExample(t, "minimal")
+			switch {
+			case tt.want == "" && err != nil:
+				t.Errorf("got %v", err)
+			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
+				t.Errorf("got %v, want an error containing %q", err, tt.want)
+			}
+		})
 	}
 }
 
@@ -144,7 +194,8 @@ func TestExamplesServe(t *testing.T) {
 			config := decode(t, adaptFile(t, e.name))
 			server := at(config, "apps", "http", "servers", "srv0").(object)
 			server["listen"] = []string{"127.0.0.1:0"}
-			if h := findHandler(config); h != nil {
+			h := findHandler(config)
+			if h != nil {
 				h["upstream"] = s.URL
 				h["addressing"] = "path"
 				if h["credentials"] == nil || at(h, "credentials", "source") == "default" {
@@ -157,7 +208,7 @@ func TestExamplesServe(t *testing.T) {
 			listening := address(t, "srv0")
 			endpoint, region, client := "http://"+listening, "us-east-1", clientFor(t, 1, nil)
 			if e.host != "" {
-				endpoint, region, client = "https://"+e.host, "eu-central-1", clientFor(t, 1, trust)
+				endpoint, region, client = "https://"+e.host, h["region"].(string), clientFor(t, 1, trust)
 				client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 					return new(net.Dialer).DialContext(ctx, network, listening)
 				}

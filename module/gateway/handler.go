@@ -156,12 +156,18 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.openRecords(ctx); err != nil {
 		return err
 	}
+	var open engine.UploadStore
+	if h.app.keyrings != nil { // otherwise nothing is sealed
+		open = newUploads(ctx.Storage(), h.settings.endpoint.Host)
+	}
 	h.engine, err = engine.New(engine.Config{
 		Parser:            s3.Parser{Domains: h.settings.domains},
 		Verifier:          sigv4.NewVerifier(sigv4.VerifierConfig{Region: h.settings.region}),
 		Clients:           h.clients,
 		Policy:            h.policy,
 		Upstream:          store,
+		Keyrings:          h.app.keyrings.all(),
+		Uploads:           open,
 		Region:            h.settings.region,
 		ClientCredentials: h.settings.source == credentialsClient,
 		Verify:            h.settings.verify,
@@ -187,9 +193,10 @@ func (h *Handler) loadFiles() (err error) {
 		return fmt.Errorf("clients: %w", err)
 	}
 	h.policy, err = policy.New(policy.Options{
-		SiteDir:     h.settings.policy,
-		PostureFile: h.settings.posture,
-		CheckAction: s3.CheckAction,
+		SiteDir:      h.settings.policy,
+		PostureFile:  h.settings.posture,
+		CheckAction:  s3.CheckAction,
+		CheckKeyring: h.app.keyrings.check,
 	})
 	if err != nil {
 		return fmt.Errorf("policy: %w", err)

@@ -48,9 +48,9 @@ func newMetrics() *metrics {
 
 // register adds the metrics to a configuration's registry; each configuration
 // has its own registry, and one app.
-func (m *metrics) register(into *prometheus.Registry, gateways *registry) error {
+func (m *metrics) register(into *prometheus.Registry, app *App) error {
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.decisions, m.upstream, m.weakReplies, m.openFailures, stateCollector{gateways}} {
+	for _, c := range []prometheus.Collector{m.requests, m.decisions, m.upstream, m.weakReplies, m.openFailures, stateCollector{app}} {
 		errs = append(errs, into.Register(c))
 	}
 	return errors.Join(errs...)
@@ -70,6 +70,9 @@ func (m *metrics) Upstream(d time.Duration) { m.upstream.Observe(d.Seconds()) }
 // WeakReply implements engine.Observer.
 func (m *metrics) WeakReply() { m.weakReplies.Inc() }
 
+// OpenFailure implements engine.Observer.
+func (m *metrics) OpenFailure() { m.openFailures.Inc() }
+
 var (
 	policyInfo = prometheus.NewDesc("sealgate_policy_info",
 		"Always 1; the label names the policy revision in force.", []string{"revision"}, nil)
@@ -79,8 +82,8 @@ var (
 		"Whether the newest state of the watched files could be loaded (1) or the last good one is in force (0).", []string{"files"}, nil)
 )
 
-// stateCollector reads the state of the handlers when it is scraped.
-type stateCollector struct{ gateways *registry }
+// stateCollector reads the state of handlers and keyrings when it is scraped.
+type stateCollector struct{ app *App }
 
 // Describe implements prometheus.Collector.
 func (stateCollector) Describe(ch chan<- *prometheus.Desc) {
@@ -92,7 +95,10 @@ func (stateCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector. Handlers may share a revision, and a
 // metric may be sent once only.
 func (c stateCollector) Collect(ch chan<- prometheus.Metric) {
-	handlers := c.gateways.joined()
+	if good, any := c.app.keyrings.files(); any {
+		ch <- prometheus.MustNewConstMetric(reloadSuccessful, prometheus.GaugeValue, gauge(good), "keyrings")
+	}
+	handlers := c.app.gateways.joined()
 	if len(handlers) == 0 {
 		return
 	}
