@@ -151,6 +151,9 @@ func (x *exchange) storeError(resp *http.Response) error {
 		return s3.ErrBadGateway.WithMessage("The store did not accept the gateway's own credentials.").WithCause(e)
 	}
 	for name, v := range resp.Header {
+		if x.aside {
+			break
+		}
 		if errorHeaders[name] || isCORSReply(name) {
 			x.w.Header()[name] = v
 		}

@@ -43,7 +43,12 @@ func (x *exchange) serveCopy() error {
 	if err != nil {
 		return x.sourceError(err)
 	}
+	from, err := x.sourceOf(header, sourceKey)
+	if err != nil {
+		return err
+	}
 	describeSource(in, sse.FromReply(header))
+	describeSealedSource(in, from)
 	d, err := x.decide(in)
 	if err != nil {
 		return err
@@ -51,6 +56,9 @@ func (x *exchange) serveCopy() error {
 	p, err := x.plan(x.req, asked, d)
 	if err != nil {
 		return err
+	}
+	if p.seal != nil || from.opened() {
+		return x.copySealed(p, from)
 	}
 	call := x.newCall(x.req, p)
 	if sourceKey != nil {
@@ -90,8 +98,12 @@ func (x *exchange) sourceHeader(key *sse.CustomerKey) http.Header {
 	if key != nil {
 		sse.Choice{Mode: sse.C, Customer: key}.Apply(h)
 	}
+	sealed := x.sealedRule(objectName{x.req.CopySource.Bucket, x.req.CopySource.Key}) != nil
 	for name, plain := range sourceConditions {
 		if v := x.req.Header.Get(name); v != "" {
+			if sealed {
+				v = storeETags(v)
+			}
 			h.Set(plain, v)
 		}
 	}

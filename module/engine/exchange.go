@@ -28,6 +28,7 @@ type exchange struct {
 
 	begun       bool // the client's body has been read from
 	interrupted bool // by us, while the client was there
+	aside       bool // the work goes on beside the reply, whose headers are not its own
 
 	rec Record
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/sigv4"
-	"github.com/sealgate/sealgate/module/upstream"
 )
 
 // serveForm serves a browser upload (PostObject): its fields are read and
@@ -155,6 +154,9 @@ func (x *exchange) formPut(fields sigv4.Fields) (*s3.Request, error) {
 		default:
 			continue // S3 has no meaning for it
 		}
+		if reservedMetadata(textproto.CanonicalMIMEHeaderKey(header)) {
+			return nil, errReservedMetadata(header)
+		}
 		if err := s3.CheckMetadata(header); err != nil {
 			return nil, err
 		}
@@ -221,11 +223,22 @@ func (x *exchange) putFile(f *form, fields sigv4.Fields, put *s3.Request, p plan
 	defer func() { _ = b.Close() }()
 	call := x.newCall(&sized, p)
 	call.Method = http.MethodPut
+	call.Interrupt = x.interrupt
+	if p.seal != nil {
+		resp, err := x.sendSealed(&call, b, p.seal)
+		if err != nil {
+			return err
+		}
+		return x.answerFile(resp, fields, put, p)
+	}
 	if err := b.attach(&call); err != nil {
 		return err
 	}
-	call.Interrupt = x.interrupt
-	return x.sendFile(call, fields, put, p)
+	resp, err := x.call(x.r.Context(), call)
+	if err != nil {
+		return err
+	}
+	return x.answerFile(resp, fields, put, p)
 }
 
 // checkFormLength holds the file's length against the form's policy.
@@ -240,11 +253,8 @@ func checkFormLength(fields sigv4.Fields, length int64) error {
 	return allowed.CheckLength(length)
 }
 
-func (x *exchange) sendFile(call upstream.Call, fields sigv4.Fields, put *s3.Request, p plan) error {
-	resp, err := x.call(x.r.Context(), call)
-	if err != nil {
-		return err
-	}
+// answerFile confirms what was written and answers the form.
+func (x *exchange) answerFile(resp *http.Response, fields sigv4.Fields, put *s3.Request, p plan) error {
 	defer func() { _ = resp.Body.Close() }()
 	if err := x.storeError(resp); err != nil {
 		return err
@@ -257,6 +267,9 @@ func (x *exchange) sendFile(call upstream.Call, fields sigv4.Fields, put *s3.Req
 		return err
 	}
 	seen.Echo(resp.Header)
+	if p.seal != nil {
+		hideSealing(resp.Header)
+	}
 	resp.Header.Del("Content-Length")
 	resp.Header.Del("Content-Type")
 	x.req = put // Location and records speak of the object

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -21,9 +22,10 @@ const keepAlivePause = 10 * time.Second
 // late is the end of a late reply: the document for the client, without its
 // XML declaration, and what is known of the written object's encryption.
 type late struct {
-	doc  []byte
-	seen sse.Observed
-	err  error
+	doc    []byte
+	seen   sse.Observed
+	header http.Header // more of the reply, nil if there is none
+	err    error
 }
 
 // lateReply reads the reply of an operation whose "200 OK" may still turn into
@@ -36,13 +38,38 @@ func (x *exchange) lateReply(resp *http.Response, finish func(doc []byte) (late,
 		_ = resp.Body.Close()
 		return err
 	}
+	return x.keepWaiting(resp, func() late { return x.readLate(resp.Body, finish) }, func() { _ = resp.Body.Close() })
+}
+
+// lateWork answers an operation that takes several calls, and so long that the
+// client has to be kept waiting.
+func (x *exchange) lateWork(work func(ctx context.Context) (late, error)) error {
+	ctx, cancel := context.WithCancel(x.r.Context())
+	x.aside = true
+	resp := &http.Response{StatusCode: http.StatusOK, Header: make(http.Header), Body: http.NoBody}
+	return x.keepWaiting(resp, func() (end late) {
+		defer x.recovered(&end.err)
+		end, end.err = work(ctx)
+		for name, v := range end.header {
+			if strings.HasPrefix(name, "X-Amz-") {
+				resp.Header[name] = v
+			}
+		}
+		hideSealing(resp.Header)
+		return end
+	}, cancel)
+}
+
+// keepWaiting answers with what work gives. stop makes work end soon; it has
+// ended when keepWaiting returns.
+func (x *exchange) keepWaiting(resp *http.Response, work func() late, stop func()) error {
 	done := make(chan late, 1)
-	go func() { // ends with the reply body, and is waited for below
+	go func() { // is waited for below
 		defer close(done)
-		done <- x.readLate(resp.Body, finish)
+		done <- work()
 	}()
 	defer func() {
-		_ = resp.Body.Close()
+		stop()
 		for range done { //nolint:revive // until it is closed
 		}
 	}()

@@ -41,6 +41,7 @@ func (x *exchange) sealedBodyless(p plan) func() error {
 // others are refused before a byte is read: nothing they carry would be sealed.
 var sealable = map[string]bool{
 	"PutObject": true, "CreateMultipartUpload": true, "UploadPart": true, "CompleteMultipartUpload": true,
+	"CopyObject": true, "UploadPartCopy": true, "PostObject": true,
 }
 
 // rejectRead refuses a reader whom policy gives neither plaintext nor

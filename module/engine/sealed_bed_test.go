@@ -85,7 +85,29 @@ func (s *objectStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.uploads[id] = &upload{path: r.URL.Path, header: kept(r.Header), parts: make(map[int][]byte)}
 		fmt.Fprintf(w, "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>k</Key><UploadId>%s</UploadId></InitiateMultipartUploadResult>", id)
 	case q.Has("uploadId"):
+		if r.Header.Get("X-Amz-Copy-Source") != "" {
+			if body = s.source(r); body == nil {
+				s.refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
+				return
+			}
+		}
 		s.serveUpload(w, r, body)
+		if r.Header.Get("X-Amz-Copy-Source") != "" {
+			fmt.Fprintf(w, "<CopyPartResult><ETag>&quot;%x&quot;</ETag></CopyPartResult>", sum(body))
+		}
+	case r.Header.Get("X-Amz-Copy-Source") != "":
+		body := s.source(r)
+		if body == nil {
+			s.refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
+			return
+		}
+		header := kept(r.Header)
+		if r.Header.Get("X-Amz-Metadata-Directive") != "REPLACE" {
+			path, _ := url.PathUnescape("/" + strings.TrimPrefix(r.Header.Get("X-Amz-Copy-Source"), "/"))
+			header = s.objects[path].header
+		}
+		o := s.store(r.URL.Path, body, header, hex.EncodeToString(sum(body)))
+		fmt.Fprintf(w, "<CopyObjectResult><ETag>%s</ETag></CopyObjectResult>", strings.ReplaceAll(o.etag, `"`, "&quot;"))
 	case r.Method == http.MethodPut:
 		if r.Header.Get("If-None-Match") == "*" && s.objects[r.URL.Path] != nil {
 			s.refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
@@ -203,6 +225,19 @@ func (s *objectStore) complete(w http.ResponseWriter, id string, u *upload, body
 	o := s.store(u.path, whole, u.header, fmt.Sprintf("%x-%d", sum(sums), len(doc.Part)))
 	delete(s.uploads, id)
 	fmt.Fprintf(w, "<CompleteMultipartUploadResult><ETag>%s</ETag></CompleteMultipartUploadResult>", strings.ReplaceAll(o.etag, `"`, "&quot;"))
+}
+
+// source is what a copy is made of; nil if it is not the one the copy is for.
+func (s *objectStore) source(r *http.Request) []byte {
+	path, err := url.PathUnescape("/" + strings.TrimPrefix(r.Header.Get("X-Amz-Copy-Source"), "/"))
+	o := s.objects[path]
+	if err != nil || o == nil || r.Header.Get("X-Amz-Copy-Source-If-Match") != o.etag {
+		return nil
+	}
+	if from, ok := parseRange(r.Header.Get("X-Amz-Copy-Source-Range")); ok {
+		return o.body[from.first : from.last+1]
+	}
+	return o.body
 }
 
 // at gives an object to look at or to alter.

@@ -169,8 +169,8 @@ func (c *completion) close(ctx context.Context, number int, parts []part) (part,
 	return part{seal.Part{Number: number, Final: true}, resp.Header.Get("ETag")}, nil
 }
 
-// call is the completion as the store gets it.
-func (c *completion) call(parts []part) upstream.Call {
+// completionDocument names the parts of an object to the store.
+func completionDocument(parts []part) []byte {
 	type element struct {
 		PartNumber int
 		ETag       string
@@ -184,6 +184,12 @@ func (c *completion) call(parts []part) upstream.Call {
 		doc.Part = append(doc.Part, element{p.Number, p.etag})
 	}
 	data, _ := xml.Marshal(doc) // of plain values: it does not fail
+	return data
+}
+
+// call is the completion as the store gets it.
+func (c *completion) call(parts []part) upstream.Call {
+	data := completionDocument(parts)
 	call := c.x.newCall(c.x.req, c.plan)
 	dropDigests(call.Header)
 	attachDocument(&call, data)

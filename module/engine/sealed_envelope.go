@@ -22,13 +22,21 @@ const envelopeHeader = "X-Amz-Meta-Sealgate"
 // from a client would pass for one of the gateway's.
 func checkMetadataNames(h http.Header) error {
 	for name := range h {
-		if name == envelopeHeader || strings.HasPrefix(name, envelopeHeader+"-") {
-			return s3.ErrInvalidArgument.
-				WithMessage("Metadata named sealgate belongs to the gateway.").
-				With("ArgumentName", strings.ToLower(name))
+		if reservedMetadata(name) {
+			return errReservedMetadata(name)
 		}
 	}
 	return nil
+}
+
+func reservedMetadata(name string) bool {
+	return name == envelopeHeader || strings.HasPrefix(name, envelopeHeader+"-")
+}
+
+func errReservedMetadata(name string) error {
+	return s3.ErrInvalidArgument.
+		WithMessage("Metadata named sealgate belongs to the gateway.").
+		With("ArgumentName", strings.ToLower(name))
 }
 
 // objectName is what a data key is bound to: the bucket is the namespace.
