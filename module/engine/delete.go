@@ -38,6 +38,9 @@ func (x *exchange) serveDelete() error {
 			return err
 		}
 		if d.Allow {
+			if o.ETag != "" && x.sealedRule(objectName{x.req.Bucket, o.Key}) != nil {
+				o.ETag = storeETag(o.ETag)
+			}
 			allowed.Objects = append(allowed.Objects, o)
 			continue
 		}

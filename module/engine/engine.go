@@ -19,7 +19,11 @@
 //	late.go        replies that may turn into an error after "200 OK"
 //	answer.go      the store's reply on its way to the client
 //	confirm.go     the store's reply against the decision
-//	sealed_*.go    operations on names whose objects are sealed by the gateway
+//	sealed.go      operations on names whose objects are sealed, in sealed_*.go:
+//	               envelope (keys), etag, range, found and layout (what is stored
+//	               where), read, head, attributes, write, upload, parts, complete,
+//	               copy, rewrap, list
+//	lru.go         what is remembered between requests
 //	refusals.go    modes a store has failed to apply
 //	loop.go        requests that come back to the gateway that sent them
 //	record.go      the decision record

@@ -70,6 +70,13 @@ func (x *exchange) newCall(req *s3.Request, p plan) upstream.Call {
 		}
 	}
 	stripChunkedEncoding(h)
+	if x.sealedRule(objectName{req.Bucket, req.Key}) != nil {
+		for _, name := range []string{"If-Match", "If-None-Match", "If-Range"} {
+			if v := h.Get(name); v != "" {
+				h.Set(name, storeETags(v))
+			}
+		}
+	}
 	if req.CopySource != nil {
 		h.Set("X-Amz-Copy-Source", req.CopySource.Header())
 	}

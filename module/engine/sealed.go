@@ -24,7 +24,7 @@ func (x *exchange) sealedBodyless(p plan) func() error {
 		return func() error { return x.listSealedParts(p) }
 	case "AbortMultipartUpload":
 		return func() error { return x.abortSealed(p) }
-	case "GetObject", "HeadObject":
+	case "GetObject", "HeadObject", "GetObjectAttributes":
 	default:
 		return nil
 	}

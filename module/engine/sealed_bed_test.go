@@ -285,6 +285,7 @@ buckets:
     other/: {mode: cse, keyring: other}
     raw/: {mode: cse, on_read: pass-through}
     closed/: {mode: cse, on_read: reject}
+    up/: {mode: cse, sealed: all}
 grants:
   - {id: all, principals: [app], actions: ["s3:*"], resources: ["*"]}
 `

@@ -195,11 +195,6 @@ func (c *completion) call(parts []part) upstream.Call {
 	attachDocument(&call, data)
 	call.Query = withUploadID(call.Query, c.ref.id)
 	call.Once = true // a repeated one could answer NoSuchUpload for a success
-	for _, name := range []string{"If-Match", "If-None-Match"} {
-		if v := call.Header.Get(name); v != "" {
-			call.Header.Set(name, storeETags(v))
-		}
-	}
 	if size, err := strconv.ParseInt(call.Header.Get("X-Amz-Mp-Object-Size"), 10, 64); err == nil {
 		call.Header.Set("X-Amz-Mp-Object-Size", itoa(size+seal.PartOverhead*int64(len(parts))))
 	}

@@ -33,6 +33,8 @@ func (x *exchange) serveSealedRead(p plan, rule *posture.Rule) error {
 	switch {
 	case x.req.Op.Name == "HeadObject":
 		read = r.head
+	case x.req.Op.Name == "GetObjectAttributes":
+		read = r.attributes
 	case x.req.PartNumber > 0:
 		read = r.getPart
 	}
@@ -59,11 +61,6 @@ func (r *sealedRead) call() upstream.Call {
 	call := r.x.newCall(r.x.req, r.plan)
 	call.Header.Del("Range")
 	call.Header.Del("X-Amz-Checksum-Mode")
-	for _, name := range []string{"If-Match", "If-None-Match", "If-Range"} {
-		if v := call.Header.Get(name); v != "" {
-			call.Header.Set(name, storeETags(v))
-		}
-	}
 	call.Query = withoutPair(call.Query, "partNumber")
 	return call
 }
