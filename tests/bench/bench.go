@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 
+	"github.com/sealgate/sealgate/module/keyring/local"
 	"github.com/sealgate/sealgate/module/sigv4"
 	"github.com/sealgate/sealgate/tests/servers"
 )
@@ -45,7 +47,7 @@ clients:
 
 const posture = `version: 1
 buckets:
-  "*": {"": {mode: sse-s3}}
+  "*": {"": {mode: %s}}
 grants:
   - {id: bench, principals: [bench], actions: ["s3:*"], resources: ["*"]}
 `
@@ -120,9 +122,14 @@ func start(ctx context.Context, o options) (_ *bench, err error) {
 	plain := common
 	plain.Caddyfile = fmt.Sprintf(plainCaddy, trust)
 	sealgate := common
-	sealgate.Files = map[string]string{"clients.yaml": files, "posture.yaml": posture}
+	sealgate.Files = map[string]string{"clients.yaml": files, "posture.yaml": fmt.Sprintf(posture, "sse-s3")}
 	if o.store == "versitygw" {
 		sealgate.Options = "verify off" // it confirms nothing
+	}
+	if o.seal {
+		if err := seals(&sealgate, dir); err != nil {
+			return nil, err
+		}
 	}
 	if b.caddy, err = b.proxy(ctx, "caddy", plain); err != nil {
 		return nil, err
@@ -133,6 +140,26 @@ func start(ctx context.Context, o options) (_ *bench, err error) {
 	b.gateway.signer.AccessKey, b.gateway.signer.Secret = clientKey, clientSecret
 	b.gateway.header = nil // the gateway asks
 	return b, b.direct.createBucket(ctx)
+}
+
+// seals has the gateway seal everything, under a fresh local keyring.
+func seals(g *servers.Gateway, dir string) error {
+	path := filepath.Join(dir, "main.keyring")
+	if _, err := local.Init(path); err != nil {
+		return err
+	}
+	keys, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	g.Files["main.keyring"], g.Files["posture.yaml"] = string(keys), fmt.Sprintf(posture, "cse, sealed: all")
+	options := g.Options
+	if strings.HasPrefix(g.Upstream, "https:") {
+		options += "\n\t\ttransport http {\n\t\t\ttls_trust_pool file {$AUTHORITY}\n\t\t}"
+	}
+	g.Caddyfile = strings.Replace(fmt.Sprintf(servers.DefaultCaddyfile, options), "\tauto_https off\n",
+		"\tauto_https off\n\ts3_encryption {\n\t\tkeyring main local {$DIR}/main.keyring\n\t}\n", 1)
+	return nil
 }
 
 func (b *bench) startStore(ctx context.Context, authority *servers.Authority) error {

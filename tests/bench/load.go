@@ -170,7 +170,7 @@ func (t target) do(req *http.Request, hash string, read func(io.Reader) error) e
 	if resp.StatusCode == http.StatusServiceUnavailable {
 		return fmt.Errorf("%s: %s %s: %w", t.name, req.Method, req.URL.Path, errBusy)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
 		return fmt.Errorf("%s: %s %s: %s: %s", t.name, req.Method, req.URL.Path, resp.Status, text)
 	}

@@ -1,7 +1,7 @@
 // Command bench measures what the gateway costs: the store alone, a plain Caddy
 // reverse_proxy before it, and Sealgate before it, side by side in one run. The
-// gateway has the store encrypt (SSE-S3); all three store the same bytes in the
-// same store.
+// gateway has the store encrypt (SSE-S3), or seals the objects itself (-seal);
+// all three store the same bytes in the same store.
 //
 // The three take turns, in an order that changes every round; a figure is the
 // median of the rounds. The load comes from this process, over loopback, signed
@@ -30,6 +30,7 @@ type options struct {
 	concurrency int
 	sizes       []int64
 	memory      bool
+	seal        bool
 }
 
 func main() {
@@ -58,6 +59,9 @@ func run(args []string) error {
 	if err := b.throughput(ctx); err != nil {
 		return err
 	}
+	if err := b.latency(ctx); err != nil {
+		return err
+	}
 	if o.memory {
 		if err := b.memory(ctx); err != nil {
 			return err
@@ -81,6 +85,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds; a figure is their median")
 	flags.IntVar(&o.concurrency, "concurrency", 4, "requests at a time")
 	flags.BoolVar(&o.memory, "memory", true, "measure memory, with objects of 1 GiB")
+	flags.BoolVar(&o.seal, "seal", false, "have the gateway seal the objects (cse) in place of the store")
 	sizes := flags.String("sizes", "4KiB,1MiB,256MiB", "sizes of objects")
 	short := flags.Bool("short", false, "three rounds, sizes of 4KiB, 1MiB and 32MiB, no memory: two minutes")
 	if err := flags.Parse(args); err != nil {

@@ -33,12 +33,12 @@ func (b *bench) memory(ctx context.Context) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "memory above idle\tidle MiB\tPUT 1 GiB\tGET 1 GiB\t8 parts of 60 MiB at once\t")
 	for _, t := range []target{b.caddy, b.gateway} {
-		path := objectPath(0)
+		path := t.objectPath(0)
 		warm, err := newPayload("UNSIGNED-PAYLOAD", 1<<20)
 		if err != nil {
 			return err
 		}
-		if _, err := b.measure(ctx, 50, func(n int) error { return t.put(ctx, objectPath(n%b.concurrency), warm) }); err != nil {
+		if _, err := b.measure(ctx, 50, func(n int) error { return t.put(ctx, t.objectPath(n%b.concurrency), warm) }); err != nil {
 			return err
 		}
 		idle, err := status(t.pid, "VmRSS")

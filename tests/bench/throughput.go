@@ -30,13 +30,13 @@ func (b *bench) throughput(ctx context.Context) error {
 				return err
 			}
 			if err := b.row(ctx, table, "PUT "+mode, size, func(t target, n int) error {
-				return t.put(ctx, objectPath(n%b.concurrency), p)
+				return t.put(ctx, t.objectPath(n%b.concurrency), p)
 			}); err != nil {
 				return err
 			}
 		}
 		if err := b.row(ctx, table, "GET", size, func(t target, n int) error {
-			return t.get(ctx, objectPath(n%b.concurrency), size)
+			return t.get(ctx, t.objectPath(n%b.concurrency), size)
 		}); err != nil {
 			return err
 		}
@@ -44,7 +44,9 @@ func (b *bench) throughput(ctx context.Context) error {
 	return table.Flush()
 }
 
-func objectPath(n int) string { return fmt.Sprintf("/%s/object-%d", bucket, n) }
+// objectPath is where a way keeps its objects: what one seals the others do not
+// understand.
+func (t target) objectPath(n int) string { return fmt.Sprintf("/%s/%s-%d", bucket, t.name, n) }
 
 // row measures one kind of request over all three ways.
 func (b *bench) row(ctx context.Context, table *tabwriter.Writer, name string, size int64, request func(target, int) error) error {
