@@ -227,6 +227,8 @@ func clientError(err error) *s3.Error {
 		return s3.ErrServiceUnavailable.WithMessage("The store behind the gateway cannot be reached. Please try again.").WithCause(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return s3.ErrServiceUnavailable.WithCause(err)
+	case errors.Is(err, errChanged):
+		return s3.ErrServiceUnavailable.WithMessage("The object is being overwritten. Please try again.").WithCause(err)
 	default:
 		return s3.AsError(err)
 	}

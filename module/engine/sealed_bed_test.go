@@ -49,6 +49,7 @@ type objectStore struct {
 	mu      sync.Mutex
 	objects map[string]*object // by path
 	uploads map[string]*upload
+	listing string   // what a listing is answered with
 	log     []string // method, path, query and range of each request
 	count   int
 }
@@ -80,6 +81,8 @@ func (s *objectStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.log = append(s.log, strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, r.URL.RequestURI(), r.Header.Get("Range"))))
 	q := r.URL.Query()
 	switch {
+	case q.Has("list-type"):
+		_, _ = io.WriteString(w, s.listing)
 	case r.Method == http.MethodPost && q.Has("uploads"):
 		id := fmt.Sprintf("upload-%d", s.count)
 		s.uploads[id] = &upload{path: r.URL.Path, header: kept(r.Header), parts: make(map[int][]byte)}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/seal"
@@ -40,6 +41,9 @@ func (x *exchange) completeSealed(p plan, data []byte) error {
 		return err
 	}
 	defer ref.object.Wipe()
+	if err := x.sealedAs(ref, p.seal); err != nil {
+		return err
+	}
 	c := &completion{x: x, plan: p, ref: ref, wanted: wanted}
 	for attempt := 1; ; attempt++ {
 		resp, count, err := c.send()
@@ -228,13 +232,13 @@ type completed struct {
 
 func completedEdits(doc []byte) (completed, error) {
 	var out completed
-	err := eachText(doc, func(path []string, t textAt) {
-		switch name := path[len(path)-1]; {
+	err := eachLeaf(doc, func(l leaf) {
+		switch name := l.path[len(l.path)-1]; {
 		case name == "ETag":
-			out.etag = t.text
-			out.edits = append(out.edits, textAt{t.start, t.end, escapedXML(clientETag(t.text))})
-		case len(name) > 8 && name[:8] == "Checksum":
-			out.edits = append(out.edits, textAt{t.outerStart(doc), t.outerEnd(doc), ""})
+			out.etag = l.text
+			out.edits = append(out.edits, textAt{l.start, l.end, escapedXML(clientETag(l.text))})
+		case strings.HasPrefix(name, "Checksum"):
+			out.edits = append(out.edits, l.outer)
 		}
 	})
 	return out, err
@@ -265,7 +269,10 @@ func (c *completion) alreadyDone(gone error) error {
 	if err != nil {
 		return s3.ErrInternalError.WithCause(err)
 	}
-	hideSealing(resp.Header)
-	resp.Header.Set("Content-Type", "application/xml")
-	return x.relayDocument(resp, append([]byte(xmlDeclaration), doc...))
+	// What else a HEAD tells, such as a Content-Encoding, is about the object.
+	answer := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/xml"}}}
+	if v := resp.Header.Get("X-Amz-Version-Id"); v != "" {
+		answer.Header.Set("X-Amz-Version-Id", v)
+	}
+	return x.relayDocument(answer, append([]byte(xmlDeclaration), doc...))
 }

@@ -77,10 +77,11 @@ func (x *exchange) planSealed(name objectName, d policy.Encryption) (*sealing, e
 		WithCause(fmt.Errorf("keyring %q is none of %q in the posture of %s", d.Keyring, rule.Keyrings, rule.ID))
 }
 
-// sealedObject is an object being sealed or opened, with its envelope as text.
+// sealedObject is an object being sealed or opened, with its envelope as text
+// and the name of the keyring that wrapped its data key.
 type sealedObject struct {
 	*seal.Object
-	envelope string
+	envelope, keyring string
 }
 
 // newSealed makes the keys of a new object and has its data key wrapped for
@@ -110,7 +111,7 @@ func (x *exchange) newSealed(ctx context.Context, kind seal.Kind, name objectNam
 	if err != nil {
 		return sealedObject{}, s3.ErrInternalError.WithCause(err)
 	}
-	return sealedObject{object, text}, nil
+	return sealedObject{object, text, s.keyring}, nil
 }
 
 // unlock finds the data key of an object that is stored under this name. The
@@ -121,30 +122,49 @@ func (x *exchange) unlock(ctx context.Context, text string, name objectName, all
 	if err != nil {
 		return sealedObject{}, x.damaged(name, err)
 	}
-	return x.unlockEnvelope(ctx, e, name, allowed)
+	object, err := x.unlockEnvelope(ctx, e, name, allowed)
+	var foreign *foreignError
+	if errors.As(err, &foreign) {
+		err = x.damaged(name, foreign.err)
+	}
+	return object, err
 }
 
+// foreignError: an envelope is not one of this name, or is wrapped by a keyring
+// that readers here do not accept. Whether that is damage depends on who brought
+// the envelope: the store, or a client in an upload id.
+type foreignError struct{ err error }
+
+func (f *foreignError) Error() string { return f.err.Error() }
+
+func (f *foreignError) Unwrap() error { return f.err }
+
+// unlockEnvelope is unlock for an envelope that need not be the store's. Its
+// error is a *foreignError or what the client is told.
 func (x *exchange) unlockEnvelope(ctx context.Context, e seal.Envelope, name objectName, allowed []string) (sealedObject, error) {
 	if x.e.cfg.Keyrings == nil {
 		return sealedObject{}, s3.ErrNotImplemented.WithMessage("The object is sealed, and no keyring is configured.")
 	}
 	text, err := e.Encode()
 	if err != nil {
-		return sealedObject{}, x.damaged(name, err)
+		return sealedObject{}, &foreignError{err}
 	}
 	kek := keyring.KEK{Kind: keyring.Kind(e.Wrap), ID: e.KEK}
-	_, ring, err := x.e.cfg.Keyrings.Find(kek, allowed)
-	if err != nil {
-		return sealedObject{}, x.damaged(name, err)
+	ringName, ring, err := x.e.cfg.Keyrings.Find(kek, allowed)
+	switch {
+	case errors.Is(err, keyring.ErrDuplicate): // the operator's mistake
+		return sealedObject{}, keyringError(err)
+	case err != nil:
+		return sealedObject{}, &foreignError{err}
 	}
 	bind, err := binding(e, name)
 	if err != nil {
-		return sealedObject{}, x.damaged(name, err)
+		return sealedObject{}, &foreignError{err}
 	}
 	unwrapped, err := ring.Unwrap(ctx, kek, e.Wrapped, bind)
 	switch {
 	case errors.Is(err, keyring.ErrCorrupt), errors.Is(err, keyring.ErrUnknownKey):
-		return sealedObject{}, x.damaged(name, err)
+		return sealedObject{}, &foreignError{err}
 	case err != nil:
 		return sealedObject{}, keyringError(err)
 	}
@@ -156,9 +176,9 @@ func (x *exchange) unlockEnvelope(ctx context.Context, e seal.Envelope, name obj
 	defer key.Wipe()
 	object, err := seal.Unlock(e, key)
 	if err != nil {
-		return sealedObject{}, x.damaged(name, err)
+		return sealedObject{}, &foreignError{err}
 	}
-	return sealedObject{object, text}, nil
+	return sealedObject{object, text, ringName}, nil
 }
 
 func binding(e seal.Envelope, name objectName) (keyring.Binding, error) {

@@ -19,13 +19,19 @@ func clientETag(etag string) string {
 	return quotes + bare + "-0" + quotes
 }
 
-// storeETag is the ETag a client means, as the store knows it.
+// storeETag is the ETag a client means, as the store knows it. Machines between
+// may have made it a weak one (RFC 9110, 8.8.1).
 func storeETag(etag string) string {
-	bare, quotes := unquoted(etag)
-	if rest, ok := strings.CutSuffix(bare, "-0"); ok {
-		return quotes + rest + quotes
+	strong, weak := strings.CutPrefix(etag, "W/")
+	bare, quotes := unquoted(strong)
+	rest, ok := strings.CutSuffix(bare, "-0")
+	switch {
+	case !ok:
+		return etag
+	case weak:
+		return "W/" + quotes + rest + quotes
 	}
-	return etag
+	return quotes + rest + quotes
 }
 
 // storeETags does so for a list of ETags, as in If-Match and If-None-Match.

@@ -52,10 +52,11 @@ func (r *sealedRead) headSealed(now found, resp *http.Response) error {
 	extent, partial := seal.Extent{Length: size}, false
 	switch {
 	case r.x.req.PartNumber > 0:
-		if extent, err = r.partOf(layout, h); err != nil {
+		if extent, err = r.partOf(layout); err != nil {
 			return err
 		}
-		partial = true
+		showParts(h, layout)
+		partial = extent.Length > 0 // no Content-Range names an empty part
 	case r.ranged:
 		if extent, partial = r.want.of(size); !partial {
 			return r.unsatisfiable(size)
@@ -63,9 +64,7 @@ func (r *sealedRead) headSealed(now found, resp *http.Response) error {
 	}
 	if partial {
 		resp.StatusCode = http.StatusPartialContent
-		if extent.Length > 0 {
-			h.Set("Content-Range", contentRange(extent, size))
-		}
+		h.Set("Content-Range", contentRange(extent, size))
 	}
 	h.Set("Content-Length", itoa(extent.Length))
 	r.x.replyHeader(resp)
@@ -73,7 +72,7 @@ func (r *sealedRead) headSealed(now found, resp *http.Response) error {
 	return nil
 }
 
-// layout is that of an object of which something is known by memory or not.
+// layout is that of the sealed object found, from memory if it is there.
 func (r *sealedRead) layout(now found) (*seal.Layout, error) {
 	if k, ok := r.x.e.memory.layouts.get(r.at()); ok && k.found == now && k.layout != nil {
 		return k.layout, nil
@@ -94,32 +93,34 @@ func (r *sealedRead) layout(now found) (*seal.Layout, error) {
 
 // partOf finds the part a client asks for by number. As S3 does once an upload
 // is complete, parts count from 1 without gaps.
-func (r *sealedRead) partOf(layout *seal.Layout, h http.Header) (seal.Extent, error) {
+func (r *sealedRead) partOf(layout *seal.Layout) (seal.Extent, error) {
 	_, extent, err := layout.Part(r.x.req.PartNumber)
 	if err != nil {
 		return extent, s3.NewError("InvalidPartNumber", http.StatusRequestedRangeNotSatisfiable, "The requested partnumber is not satisfiable").
 			With("ActualPartCount", itoa(int64(layout.Parts()))).With("PartNumberRequested", itoa(int64(r.x.req.PartNumber)))
 	}
+	return extent, nil
+}
+
+// showParts says how many parts an object has; of one that was put at once S3
+// says nothing.
+func showParts(h http.Header, layout *seal.Layout) {
 	if layout.Kind() == seal.Multipart {
 		h.Set("X-Amz-Mp-Parts-Count", itoa(int64(layout.Parts())))
 	}
-	return extent, nil
 }
 
 // getPart gives one part of an object. What there is to give takes a HEAD
 // request first.
 func (r *sealedRead) getPart() error {
-	if r.ranged {
-		return s3.ErrInvalidRequest.WithMessage("Cannot specify both Range header and partNumber query parameter.")
-	}
 	now, answered, err := r.look()
-	if answered || err != nil {
+	switch {
+	case answered || err != nil:
 		return err
-	}
-	if !now.sealed() {
-		if r.rule.Sealed == posture.SealedAll {
-			return r.x.damaged(r.name, errNotSealed)
-		}
+	case now.sealed():
+	case r.rule.Sealed == posture.SealedAll:
+		return r.x.damaged(r.name, errNotSealed)
+	default:
 		if err := r.startsPlain(now); err != nil {
 			return err
 		}
@@ -129,18 +130,20 @@ func (r *sealedRead) getPart() error {
 	if err != nil {
 		return err
 	}
-	shown := make(http.Header)
-	extent, err := r.partOf(layout, shown)
+	extent, err := r.partOf(layout)
 	if err != nil {
 		return err
 	}
 	call := r.x.pinned(r.name, now)
-	if extent.Length > 0 {
+	switch {
+	case extent.Length > 0:
 		stored, err := layout.Stored(extent)
 		if err != nil {
 			return r.x.damaged(r.name, err)
 		}
 		call.Header.Set("Range", rangeHeader(stored))
+	case layout.Plain() > 0: // an empty last part: its header has been read
+		call.Method = http.MethodHead
 	}
 	resp, err := r.x.call(r.x.r.Context(), call)
 	if err != nil {
@@ -153,27 +156,24 @@ func (r *sealedRead) getPart() error {
 	if err := r.x.storeError(resp); err != nil {
 		return err
 	}
-	if again, ok := foundIn(resp); !ok || again != now {
+	again, ok := foundIn(resp)
+	switch {
+	case !ok || again != now:
 		return errChanged
+	case extent.Length > 0:
+		return r.opened(now, resp, extent, layout)
+	case layout.Plain() > 0:
+		return r.emptyPart(resp, layout)
 	}
-	if extent.Length == 0 {
-		return r.whole(now, resp) // the only empty part is that of an empty object
-	}
-	return r.openedPart(now, resp, extent, layout, shown)
+	return r.whole(now, resp)
 }
 
-func (r *sealedRead) openedPart(now found, resp *http.Response, extent seal.Extent, layout *seal.Layout, shown http.Header) error {
-	object, err := r.x.unlock(r.x.r.Context(), now.envelope, r.name, r.rule.Keyrings)
-	if err != nil {
-		return err
-	}
-	defer object.Wipe()
-	opener, err := object.OpenRange(resp.Body, layout, extent)
-	if err != nil {
-		return r.x.damaged(r.name, err)
-	}
-	return r.answer(resp, opener, func(h http.Header) {
-		h.Set("Content-Range", contentRange(extent, layout.Plain()))
-		setAll(h, shown)
-	})
+// emptyPart answers with a part that has no bytes of an object that has some.
+func (r *sealedRead) emptyPart(resp *http.Response, layout *seal.Layout) error {
+	hideSealing(resp.Header)
+	showParts(resp.Header, layout)
+	resp.Header.Set("Content-Length", "0")
+	r.x.replyHeader(resp)
+	r.x.w.WriteHeader(http.StatusOK)
+	return nil
 }

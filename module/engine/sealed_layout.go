@@ -13,7 +13,7 @@ import (
 	"github.com/sealgate/sealgate/module/upstream"
 )
 
-// headersAtOnce is how many part headers are asked for at a time.
+// headersAtOnce is how many part headers are asked for at a time, at most.
 const headersAtOnce = 32
 
 // pinned asks for an object in the gateway's own name, and for no other than
@@ -22,21 +22,34 @@ func (x *exchange) pinned(name objectName, now found) upstream.Call {
 	h := x.headHeader()
 	h.Set("If-Match", now.etag)
 	call := upstream.Call{Method: http.MethodGet, Bucket: name.bucket, Key: name.key, Header: h, PayloadHash: emptyPayload}
-	if now.version != "" && now.version != "null" {
-		call.Query = s3.Query{{Name: "versionId", Value: now.version, HasValue: true}}
+	version := now.version
+	if version == "" || version == "null" {
+		version = x.askedVersion()
+	}
+	if version != "" {
+		call.Query = s3.Query{{Name: "versionId", Value: version, HasValue: true}}
 	}
 	return call
 }
 
+// askedVersion is the version that the client wants to read, "" for the latest.
+func (x *exchange) askedVersion() string {
+	if c := x.req.CopySource; c != nil {
+		return c.VersionID
+	}
+	return x.req.VersionID
+}
+
 // layoutOf reads the header of every part of a multipart object. Each one says
 // where the next begins; most uploads have parts of one size, so those that
-// follow are guessed from the last and asked for together. A guess counts only
-// if an authentic header is there.
+// follow are guessed from the last and asked for together: fewer after guesses
+// that were wrong, so that parts of many sizes do not cost many times their
+// number of requests. A guess counts only if an authentic header is there.
 //
 // errChanged: the object is another one by now.
 func (x *exchange) layoutOf(object sealedObject, name objectName, now found) (*seal.Layout, error) {
 	headers := make([]seal.Header, 0, max(1, now.parts))
-	offset := int64(0)
+	offset, ahead := int64(0), headersAtOnce
 	for offset < now.size {
 		if len(headers) >= seal.MaxParts {
 			return nil, x.damaged(name, seal.ErrPart)
@@ -44,7 +57,7 @@ func (x *exchange) layoutOf(object sealedObject, name objectName, now found) (*s
 		step, count := int64(0), 1
 		if n := len(headers); n > 0 {
 			step = headers[n-1].Stored()
-			count = int(min((now.size-offset+step-1)/step, headersAtOnce))
+			count = int(min((now.size-offset+step-1)/step, int64(ahead)))
 		}
 		batch, err := x.readHeaders(object, name, now, headersAt{offset, step, count})
 		if err != nil {
@@ -53,6 +66,11 @@ func (x *exchange) layoutOf(object sealedObject, name objectName, now found) (*s
 		for _, h := range batch {
 			headers = append(headers, h)
 			offset += h.Stored()
+		}
+		if len(batch) < count {
+			ahead = max(1, ahead/4)
+		} else {
+			ahead = min(2*ahead, headersAtOnce)
 		}
 	}
 	layout, err := seal.NewLayout(now.size, headers)

@@ -1,14 +1,9 @@
 package engine
 
 import (
-	"bytes"
 	"context"
-	"encoding/xml"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -56,12 +51,6 @@ type listed struct {
 	plain                  int64
 }
 
-// textAt is a stretch of a document: the content of an element, or an element.
-type textAt struct {
-	start, end int
-	text       string
-}
-
 func (x *exchange) translateListing(doc []byte) ([]byte, error) {
 	objects, err := parseListing(doc)
 	if err != nil {
@@ -84,21 +73,6 @@ func (x *exchange) translateListing(doc []byte) ([]byte, error) {
 		edits = append(edits, o.drop...)
 	}
 	return edited(doc, edits), nil
-}
-
-// edited gives doc with stretches of it replaced.
-func edited(doc []byte, edits []textAt) []byte {
-	if len(edits) == 0 {
-		return doc
-	}
-	slices.SortFunc(edits, func(a, b textAt) int { return a.start - b.start })
-	out := make([]byte, 0, len(doc))
-	at := 0
-	for _, e := range edits {
-		out = append(append(out, doc[at:e.start]...), e.text...)
-		at = e.end
-	}
-	return append(out, doc[at:]...)
 }
 
 // sizesOf finds the size of the plaintext of each object, or that it is none of
@@ -158,6 +132,10 @@ func (x *exchange) lookAtListed(ctx context.Context, name objectName, version st
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusMethodNotAllowed: // gone since it was listed
 		return notSealed, nil
+	case http.StatusBadRequest: // only its customer's key opens it (SSE-C), which the gateway never asks for
+		return notSealed, nil
+	case http.StatusForbidden: // one object that must not be read is no reason to list none
+		return notSealed, nil
 	default:
 		return 0, s3.ErrServiceUnavailable.WithMessage("A listed object could not be looked at. Please try again.").
 			WithCause(&headError{status: resp.StatusCode})
@@ -176,77 +154,46 @@ func (x *exchange) lookAtListed(ctx context.Context, name objectName, version st
 // parseListing finds the objects of a ListObjects, ListObjectsV2 or
 // ListObjectVersions document.
 func parseListing(doc []byte) ([]*listed, error) {
-	var (
-		objects []*listed
-		current *listed
-		escaped bool
-		path    []string
-		starts  []int
-	)
-	dec := xml.NewDecoder(bytes.NewReader(doc))
-	for {
-		at := int(dec.InputOffset())
-		token, err := dec.Token()
-		if errors.Is(err, io.EOF) {
-			break
+	var objects []*listed
+	escaped, last := false, -1
+	err := eachLeaf(doc, func(l leaf) {
+		if len(l.path) == 2 && l.path[1] == "EncodingType" {
+			escaped = l.text == "url"
 		}
-		if err != nil {
-			return nil, err
+		if len(l.path) != 3 || l.path[1] != "Contents" && l.path[1] != "Version" {
+			return
 		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			path, starts = append(path, t.Name.Local), append(starts, at)
-			if len(path) == 2 && (t.Name.Local == "Contents" || t.Name.Local == "Version") {
-				current = new(listed)
-				objects = append(objects, current)
-			}
-		case xml.CharData:
-			escaped = escaped || len(path) == 2 && path[1] == "EncodingType" && string(t) == "url"
-			if current != nil && len(path) == 3 {
-				current.take(path[2], textAt{at, int(dec.InputOffset()), string(t)})
-			}
-		case xml.EndElement:
-			if current != nil && len(path) == 3 && (path[2] == "ChecksumAlgorithm" || path[2] == "ChecksumType") {
-				current.drop = append(current.drop, textAt{start: starts[2], end: int(dec.InputOffset())})
-			}
-			if len(path) == 2 {
-				current = nil
-			}
-			path, starts = path[:len(path)-1], starts[:len(starts)-1]
+		if l.entry != last {
+			last = l.entry
+			objects = append(objects, new(listed))
 		}
+		objects[len(objects)-1].take(l)
+	})
+	if err != nil || !escaped {
+		return objects, err
 	}
-	if escaped {
-		for _, o := range objects {
-			key, err := url.QueryUnescape(o.key)
-			if err != nil {
-				return nil, err
-			}
-			o.key = key
+	for _, o := range objects {
+		if o.key, err = url.QueryUnescape(o.key); err != nil {
+			return nil, err
 		}
 	}
 	return objects, nil
 }
 
-// take notes the content of an element of an entry. Text that is given in
-// several pieces is one.
-func (o *listed) take(element string, t textAt) {
-	extend := func(have *textAt) {
-		if have.end == t.start && have.end > 0 {
-			have.end, have.text = t.end, have.text+t.text
-			return
-		}
-		*have = t
-	}
-	switch element {
+// take notes an element of an entry.
+func (o *listed) take(l leaf) {
+	switch l.path[2] {
 	case "Key":
-		o.key += t.text
+		o.key = l.text
 	case "VersionId":
-		o.version += t.text
+		o.version = l.text
 	case "LastModified":
-		o.modified += t.text
+		o.modified = l.text
 	case "ETag":
-		extend(&o.etag)
+		o.etag = l.textAt
 	case "Size":
-		extend(&o.size)
+		o.size = l.textAt
+	case "ChecksumAlgorithm", "ChecksumType":
+		o.drop = append(o.drop, l.outer)
 	}
 }

@@ -1,11 +1,8 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"encoding/xml"
-	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -47,60 +44,24 @@ func (x *exchange) listSealedParts(p plan) error {
 // partEdits are what clients see differently of a ListParts document.
 func partEdits(doc []byte, uploadID string) ([]textAt, error) {
 	var edits []textAt
-	err := eachText(doc, func(path []string, t textAt) {
+	err := eachLeaf(doc, func(l leaf) {
+		name := l.path[len(l.path)-1]
+		part := len(l.path) == 3 && l.path[1] == "Part"
 		switch {
-		case len(path) == 2 && path[1] == "UploadId":
-			edits = append(edits, textAt{t.start, t.end, escapedXML(uploadID)})
-		case len(path) == 3 && path[1] == "Part" && path[2] == "ETag":
-			edits = append(edits, textAt{t.start, t.end, escapedXML(clientETag(t.text))})
-		case len(path) == 3 && path[1] == "Part" && path[2] == "Size":
-			stored, err := strconv.ParseInt(t.text, 10, 64)
+		case len(l.path) == 2 && name == "UploadId":
+			edits = append(edits, textAt{l.start, l.end, escapedXML(uploadID)})
+		case part && name == "ETag":
+			edits = append(edits, textAt{l.start, l.end, escapedXML(clientETag(l.text))})
+		case part && name == "Size":
+			stored, err := strconv.ParseInt(l.text, 10, 64)
 			if plain, err2 := seal.PartPlain(stored); err == nil && err2 == nil {
-				edits = append(edits, textAt{t.start, t.end, itoa(plain)})
+				edits = append(edits, textAt{l.start, l.end, itoa(plain)})
 			}
-		case strings.HasPrefix(path[len(path)-1], "Checksum"):
-			edits = append(edits, textAt{t.outerStart(doc), t.outerEnd(doc), ""})
+		case strings.HasPrefix(name, "Checksum"):
+			edits = append(edits, l.outer)
 		}
 	})
 	return edits, err
-}
-
-// outerStart and outerEnd are those of the element whose content t is.
-func (t textAt) outerStart(doc []byte) int { return bytes.LastIndexByte(doc[:t.start], '<') }
-
-func (t textAt) outerEnd(doc []byte) int { return t.end + bytes.IndexByte(doc[t.end:], '>') + 1 }
-
-// eachText calls f for every element of doc that has text and nothing else.
-func eachText(doc []byte, f func(path []string, t textAt)) error {
-	var path []string
-	var text textAt
-	dec := xml.NewDecoder(bytes.NewReader(doc))
-	for {
-		at := int(dec.InputOffset())
-		token, err := dec.Token()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			path = append(path, t.Name.Local)
-			text = textAt{start: int(dec.InputOffset())}
-		case xml.CharData:
-			if text.start > 0 {
-				text.text += string(t)
-			}
-		case xml.EndElement:
-			if text.start > 0 && at > text.start {
-				text.end = at
-				f(path, text)
-			}
-			text = textAt{}
-			path = path[:len(path)-1]
-		}
-	}
 }
 
 // storedPart is a part of an upload as the store lists it.

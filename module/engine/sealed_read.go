@@ -29,6 +29,9 @@ type sealedRead struct {
 func (x *exchange) serveSealedRead(p plan, rule *posture.Rule) error {
 	r := &sealedRead{x: x, plan: p, name: objectName{x.req.Bucket, x.req.Key}, rule: rule}
 	r.want, r.ranged = parseRange(x.req.Header.Get("Range"))
+	if r.ranged && x.req.PartNumber > 0 {
+		return s3.ErrInvalidRequest.WithMessage("Cannot specify both Range header and partNumber query parameter.")
+	}
 	read := r.get
 	switch {
 	case x.req.Op.Name == "HeadObject":
@@ -38,15 +41,17 @@ func (x *exchange) serveSealedRead(p plan, rule *posture.Rule) error {
 	case x.req.PartNumber > 0:
 		read = r.getPart
 	}
+	var err error
 	for range maxReads {
-		if err := read(); !errors.Is(err, errChanged) {
-			return err
+		if err = read(); !errors.Is(err, errChanged) {
+			break
 		}
 	}
-	return s3.ErrServiceUnavailable.WithMessage("The object is being overwritten. Please try again.")
+	return err
 }
 
 // errChanged: the object was overwritten while it was read in several requests.
+// A client that is told of it gets a 503.
 var errChanged = errors.New("the object is another one by now")
 
 // maxReads bounds how often one read starts anew: after wrong guesses, and for
@@ -90,10 +95,11 @@ func (r *sealedRead) asked() error {
 
 // get gives the whole object or a range of it.
 func (r *sealedRead) get() error {
-	guess, guessed := r.x.e.memory.layouts.get(r.at())
 	var hint *known
-	if guessed {
-		hint = &guess
+	if r.ranged { // the whole object is opened without knowing where its parts are
+		if guess, ok := r.x.e.memory.layouts.get(r.at()); ok {
+			hint = &guess
+		}
 	}
 	for range maxReads {
 		next, err := r.attempt(hint)
@@ -110,13 +116,10 @@ func (r *sealedRead) get() error {
 func (r *sealedRead) attempt(hint *known) (next *known, err error) {
 	call := r.call()
 	var extent seal.Extent
-	if r.ranged && hint == nil && r.want.single() == "" {
-		return r.outside(nil, nil) // no single object has any of it
-	}
 	if r.ranged {
 		var ok bool
 		if extent, ok = r.setRange(&call, hint); !ok {
-			return nil, r.unsatisfiable(hint.layout.Plain())
+			return r.outside(hint, nil)
 		}
 	}
 	resp, err := r.x.call(r.x.r.Context(), call)
@@ -134,6 +137,8 @@ func (r *sealedRead) attempt(hint *known) (next *known, err error) {
 	switch {
 	case !ok:
 		return nil, errNoSize
+	case resp.StatusCode == http.StatusPartialContent && !r.ranged:
+		return nil, errOtherRange // a client would take it for the whole object
 	case hint != nil && hint.found != now:
 		r.x.e.memory.layouts.forget(r.at())
 		return nil, errChanged
@@ -155,13 +160,18 @@ func (r *sealedRead) attempt(hint *known) (next *known, err error) {
 	return r.lookUp(now)
 }
 
+// errOtherRange: a store that gives other bytes than it says can only make
+// opening fail, but which bytes a client gets must not be its choice.
+var errOtherRange = s3.ErrBadGateway.WithMessage("The store gave another range than it was asked for.")
+
 // setRange asks for the stored bytes that hold the range. ok is false where the
-// object assumed has none of it.
+// object assumed, or any single object, has none of it.
 func (r *sealedRead) setRange(call *upstream.Call, hint *known) (extent seal.Extent, ok bool) {
 	switch {
 	case hint == nil:
-		call.Header.Set("Range", r.want.single())
-		return extent, true
+		header := r.want.single()
+		call.Header.Set("Range", header)
+		return extent, header != ""
 	case !hint.sealed():
 		call.Header.Set("Range", r.x.req.Header.Get("Range"))
 		return extent, true
@@ -193,31 +203,25 @@ func (r *sealedRead) lookUp(now found) (*known, error) {
 	return &next, nil
 }
 
-// outside deals with a reply that says the object has none of the bytes, which
-// may have been the wrong ones to ask for. Without a hint no reply is needed.
+// outside deals with a range that is outside of the object assumed, or of the
+// one that the store has: resp is its reply that says so, nil if it was not
+// asked. Only a look at the object tells which bytes it has.
 func (r *sealedRead) outside(hint *known, resp *http.Response) (*known, error) {
 	now, answered, err := r.look()
 	switch {
 	case answered || err != nil:
 		return nil, err
-	case !now.sealed() && r.rule.Sealed == posture.SealedAll:
+	case now.sealed():
+	case r.rule.Sealed == posture.SealedAll:
 		return nil, r.x.damaged(r.name, errNotSealed)
-	case !now.sealed():
-		if hint != nil && hint.found == now {
-			return nil, r.x.relay(resp)
-		}
-		return &known{found: now}, nil
+	case resp != nil && hint != nil && hint.found == now:
+		return nil, r.x.relay(resp)
+	default:
+		return &known{found: now}, r.startsPlain(now)
 	}
-	kind, ok := now.kind()
-	if !ok {
-		return nil, r.x.damaged(r.name, seal.ErrEnvelope)
-	}
-	if kind == seal.Multipart {
-		return r.lookUp(now)
-	}
-	layout, err := seal.SingleLayout(now.size)
+	layout, err := r.layout(now)
 	if err != nil {
-		return nil, r.x.damaged(r.name, err)
+		return nil, err
 	}
 	if _, ok := r.want.of(layout.Plain()); !ok {
 		return nil, r.unsatisfiable(layout.Plain())
@@ -253,8 +257,13 @@ func (r *sealedRead) unsatisfiable(size int64) error {
 	return s3.ErrInvalidRange.With("ActualObjectSize", itoa(size)).With("RangeRequested", r.x.req.Header.Get("Range"))
 }
 
-// relayRefusal passes on a reply that is no object: an error, or 304.
+// relayRefusal passes on a reply that is no object: an error, or 304. Any other
+// success is none that S3 knows, and its body is not authentic.
 func (r *sealedRead) relayRefusal(resp *http.Response) error {
+	if resp.StatusCode/100 == 2 {
+		return s3.ErrBadGateway.WithMessage("The store gave an answer that is none to this request.").
+			WithCause(&headError{status: resp.StatusCode})
+	}
 	hideSealing(resp.Header)
 	return r.x.relay(resp)
 }
@@ -377,13 +386,16 @@ func (r *sealedRead) single(now found, resp *http.Response) error {
 
 // opened opens a range from a reply that has at least the stored bytes it needs.
 func (r *sealedRead) opened(now found, resp *http.Response, extent seal.Extent, layout *seal.Layout) error {
-	given, _, _ := parseContentRange(resp.Header.Get("Content-Range"))
 	needed, err := layout.Stored(extent)
 	if err != nil {
 		return r.x.damaged(r.name, err)
 	}
+	given := seal.Extent{Length: now.size}
+	if resp.StatusCode == http.StatusPartialContent {
+		given, _, _ = parseContentRange(resp.Header.Get("Content-Range"))
+	}
 	if given.Offset > needed.Offset || given.End() < needed.End() {
-		return s3.ErrBadGateway.WithMessage("The store gave another range than it was asked for.")
+		return errOtherRange
 	}
 	object, err := r.x.unlock(r.x.r.Context(), now.envelope, r.name, r.rule.Keyrings)
 	if err != nil {
@@ -391,14 +403,18 @@ func (r *sealedRead) opened(now found, resp *http.Response, extent seal.Extent, 
 	}
 	defer object.Wipe()
 	if _, err := io.CopyN(io.Discard, resp.Body, needed.Offset-given.Offset); err != nil {
-		return s3.ErrBadGateway.WithCause(err)
+		return s3.ErrBadGateway.WithMessage("The store's answer broke off.").WithCause(err)
 	}
 	opener, err := object.OpenRange(resp.Body, layout, extent)
 	if err != nil {
 		return r.x.damaged(r.name, err)
 	}
+	resp.StatusCode = http.StatusPartialContent
 	return r.answer(resp, opener, func(h http.Header) {
 		h.Set("Content-Range", contentRange(extent, layout.Plain()))
+		if r.x.req.PartNumber > 0 {
+			showParts(h, layout)
+		}
 	})
 }
 

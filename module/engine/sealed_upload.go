@@ -12,6 +12,7 @@ import (
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/seal"
 	"github.com/sealgate/sealgate/module/upstream"
+	"github.com/sealgate/sealgate/policy"
 )
 
 // The upload id a client gets for a sealed upload is its envelope and, sealed
@@ -75,6 +76,9 @@ func (x *exchange) putSealedPart(p plan) error {
 		return err
 	}
 	defer ref.object.Wipe()
+	if err := x.sealedAs(ref, p.seal); err != nil {
+		return err
+	}
 	body, err := x.openBody(PayloadCheckGateway)
 	if err != nil {
 		return err
@@ -136,7 +140,7 @@ func (x *exchange) abortSealed(p plan) error {
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode == http.StatusNoContent {
+	if resp.StatusCode/100 == 2 {
 		x.forgetUpload(id)
 	}
 	return x.relay(resp)
@@ -199,13 +203,26 @@ func (x *exchange) recordedUpload(ctx context.Context, name objectName, allowed 
 	return uploadRef{object, x.req.UploadID}, nil
 }
 
-// noSuchUpload is the answer to an upload id that does not open. A keyring that
-// is down stays what it is.
+// noSuchUpload is the answer to an upload id that does not open: anybody can send
+// one, so it is no sign of damage. A keyring that is down stays what it is.
 func noSuchUpload(err error) error {
-	if errors.Is(err, s3.ErrBadGateway) {
-		return s3.ErrNoSuchUpload.WithCause(err)
+	var foreign *foreignError
+	if errors.As(err, &foreign) {
+		return s3.ErrNoSuchUpload.WithCause(foreign.err)
 	}
 	return err
+}
+
+// sealedAs refuses to go on with an upload that was begun under another keyring
+// than is decided now: its object would not be sealed as policy says.
+func (x *exchange) sealedAs(ref uploadRef, s *sealing) error {
+	if ref.object.keyring == s.keyring {
+		return nil
+	}
+	no := policy.Finding{ID: "ENF-003", Message: "the upload was begun under another keyring than is decided for its object now"}
+	x.rec.Outcome = OutcomeDenied
+	x.rec.Findings = append(x.rec.Findings, no)
+	return x.denial([]policy.Finding{no})
 }
 
 // withUploadID names the store's upload in place of the client's.
@@ -250,10 +267,4 @@ func withElement(doc []byte, name, text string) []byte {
 		return doc
 	}
 	return edited(doc, []textAt{{start: start, end: end, text: escapedXML(text)}})
-}
-
-func escapedXML(text string) string {
-	var out bytes.Buffer
-	_ = xml.EscapeText(&out, []byte(text)) // a bytes.Buffer does not fail
-	return out.String()
 }
