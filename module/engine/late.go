@@ -50,12 +50,6 @@ func (x *exchange) lateWork(work func(ctx context.Context) (late, error)) error 
 	return x.keepWaiting(resp, func() (end late) {
 		defer x.recovered(&end.err)
 		end, end.err = work(ctx)
-		for name, v := range end.header {
-			if strings.HasPrefix(name, "X-Amz-") {
-				resp.Header[name] = v
-			}
-		}
-		hideSealing(resp.Header)
 		return end
 	}, cancel)
 }
@@ -113,6 +107,14 @@ func (x *exchange) endLate(resp *http.Response, end late, begun bool) error {
 	case begun:
 		_, err := x.w.Write(end.doc)
 		return err
+	}
+	if end.header != nil {
+		for name, v := range end.header {
+			if strings.HasPrefix(name, "X-Amz-") {
+				resp.Header[name] = v
+			}
+		}
+		hideSealing(resp.Header)
 	}
 	x.replyHeader(resp)
 	h := x.w.Header()

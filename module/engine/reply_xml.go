@@ -6,6 +6,9 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // textAt is a stretch of a document: the content of an element, or a whole one.
@@ -110,17 +113,52 @@ func tell(doc []byte, stack []open, path []string, inner, end int, f func(leaf))
 	if len(stack) > 1 {
 		l.entry = stack[len(stack)-2].start
 	}
-	l.text = string(text)
-	if bytes.IndexByte(text, '&') >= 0 {
-		var decoded string
-		if err := xml.Unmarshal(append(append([]byte("<t>"), text...), "</t>"...), &decoded); err != nil {
-			return err
-		}
-		l.text = decoded
+	var err error
+	if l.text, err = unescaped(string(text)); err != nil {
+		return err
 	}
 	f(l)
 	return nil
 }
+
+// unescaped replaces the references that XML has without a doctype.
+func unescaped(text string) (string, error) {
+	if strings.IndexByte(text, '&') < 0 {
+		return text, nil
+	}
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "&")
+		out.WriteString(before)
+		if !found {
+			return out.String(), nil
+		}
+		name, after, ok := strings.Cut(rest, ";")
+		if !ok {
+			return "", errReference
+		}
+		text = after
+		if c, ok := references[name]; ok {
+			out.WriteByte(c)
+			continue
+		}
+		digits, ok := strings.CutPrefix(name, "#")
+		base := 10
+		if hex, isHex := strings.CutPrefix(digits, "x"); isHex {
+			digits, base = hex, 16
+		}
+		n, err := strconv.ParseUint(digits, base, 31)
+		if !ok || err != nil || !utf8.ValidRune(rune(n)) {
+			return "", errReference
+		}
+		out.WriteRune(rune(n))
+	}
+}
+
+var (
+	references   = map[string]byte{"quot": '"', "amp": '&', "lt": '<', "gt": '>', "apos": '\''}
+	errReference = errors.New("unknown reference")
+)
 
 // cutTag returns what stands between '<' at start and its '>', and the offset
 // behind that.
