@@ -225,7 +225,7 @@ func (x *exchange) putFile(f *form, fields sigv4.Fields, put *s3.Request, p plan
 	call.Method = http.MethodPut
 	call.Interrupt = x.interrupt
 	if p.seal != nil {
-		resp, err := x.sendSealed(&call, b, p.seal)
+		resp, err := x.sendSealed(&call, b, p.seal) //nolint:bodyclose // answerFile closes it
 		if err != nil {
 			return err
 		}
@@ -234,7 +234,7 @@ func (x *exchange) putFile(f *form, fields sigv4.Fields, put *s3.Request, p plan
 	if err := b.attach(&call); err != nil {
 		return err
 	}
-	resp, err := x.call(x.r.Context(), call)
+	resp, err := x.call(x.r.Context(), call) //nolint:bodyclose // answerFile closes it
 	if err != nil {
 		return err
 	}

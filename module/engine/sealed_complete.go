@@ -46,7 +46,7 @@ func (x *exchange) completeSealed(p plan, data []byte) error {
 	}
 	c := &completion{x: x, plan: p, ref: ref, wanted: wanted}
 	for attempt := 1; ; attempt++ {
-		resp, count, err := c.send()
+		resp, count, err := c.send() //nolint:bodyclose // answer closes it
 		switch {
 		case errors.Is(err, s3.ErrNoSuchUpload):
 			return c.alreadyDone(err)

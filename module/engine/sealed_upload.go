@@ -136,7 +136,7 @@ func (x *exchange) abortSealed(p plan) error {
 	case !errors.Is(err, s3.ErrNoSuchUpload):
 		return err
 	}
-	resp, err := x.call(x.r.Context(), call)
+	resp, err := x.call(x.r.Context(), call) //nolint:bodyclose // relay closes it
 	if err != nil {
 		return err
 	}
