@@ -14,7 +14,8 @@ import (
 // objects. No proxy from the environment: traffic to the store goes where the
 // configuration says, and nowhere else by accident; configure a transport to
 // use a proxy. Idle connections end before stores usually end them, so that
-// few requests meet a closed one. The wait for reply headers is long because
+// few requests meet a closed one. What is read is not buffered beyond headers and
+// a small object: a large read goes past the buffer, with a copy less. The wait for reply headers is long because
 // CompleteMultipartUpload and CopyObject take minutes.
 func NewTransport() *http.Transport {
 	var protocols http.Protocols
@@ -32,6 +33,6 @@ func NewTransport() *http.Transport {
 		ResponseHeaderTimeout:  10 * time.Minute,
 		MaxResponseHeaderBytes: 64 << 10,
 		WriteBufferSize:        64 << 10,
-		ReadBufferSize:         64 << 10,
+		ReadBufferSize:         8 << 10,
 	}
 }
