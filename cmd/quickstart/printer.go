@@ -173,8 +173,13 @@ func (p *printer) invitation(o options, w *workspace, up *stack) {
 		{label: "requirements", value: w.path(postureName), remark: "a change is in force"},
 		{label: "rules", value: w.path(policyName), remark: "within 5 seconds"},
 		{label: "decisions", value: w.path(recordsName)},
+		{label: "keys", value: w.path(keyringName), remark: "lost with them: all that is sealed"},
 	})
 	p.line()
+	if w.temporary && o.store != nil {
+		p.line("   The keys are removed at the end, and nobody can read then what you uploaded: -dir keeps them.")
+		p.line()
+	}
 	if p.wrong > 0 {
 		p.line("   ", p.paint(red, fmt.Sprintf("%d of %d facts above are not as expected.", p.wrong, p.facts)))
 	}

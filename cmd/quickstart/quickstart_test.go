@@ -90,11 +90,15 @@ func TestCheck(t *testing.T) {
 		t.Fatalf("status %d\n%s%s", status, stdout, stderr)
 	}
 	for _, want := range []string{
-		"client asked      nothing",
-		"policy decided    sse-s3",
-		"store was sent    sse-s3   x-amz-server-side-encryption: AES256",
+		"client asked     nothing",
+		"policy decided   cse, main",
+		"size              119 bytes",
+		"first bytes       89 53 47 54 ",
+		"plaintext in it   no",
+		"wrapped by local/",
 		"the bytes that were sent",
-		"sse-kms, alias/payments",
+		"size in listing   27 bytes",
+		"KEY-001",
 		"PEM-001",
 		"403 AccessDenied",
 		"facts hold.",
@@ -120,11 +124,17 @@ func TestKeptFolder(t *testing.T) {
 	if stdout, stderr, status := check(t, tmp, "-check", "-dir", dir); status != exitOK {
 		t.Fatalf("status %d\n%s%s", status, stdout, stderr)
 	}
-	clientsFile := filepath.Join(dir, clientsName)
-	before, err := os.ReadFile(clientsFile)
-	if err != nil {
-		t.Fatal(err)
+	secrets := func() (all []byte) {
+		for _, name := range []string{clientsName, keyringName} {
+			text, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, text...)
+		}
+		return all
 	}
+	before := secrets()
 	for _, name := range []string{caddyfileName, postureName, policyName, recordsName, storeName} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Error(err)
@@ -135,9 +145,8 @@ func TestKeptFolder(t *testing.T) {
 		if stdout, stderr, status := check(t, tmp, "-check", "-dir", dir); status != exitOK {
 			t.Fatalf("status %d\n%s%s", status, stdout, stderr)
 		}
-		after, err := os.ReadFile(clientsFile)
-		if err != nil || !bytes.Equal(before, after) {
-			t.Errorf("clients.yaml has changed (%v)", err)
+		if !bytes.Equal(before, secrets()) {
+			t.Error("clients or keys have changed")
 		}
 	})
 	t.Run("what a reader changed counts", func(t *testing.T) {
@@ -146,7 +155,7 @@ func TestKeptFolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		changed := bytes.Replace(text, []byte(`"": {mode: sse-s3,`), []byte(`"": {mode: none,`), 1)
+		changed := bytes.Replace(text, []byte(`"": {mode: cse}`), []byte(`"": {mode: none}`), 1)
 		if bytes.Equal(text, changed) {
 			t.Fatal("nothing to change in posture.yaml")
 		}
@@ -154,7 +163,7 @@ func TestKeptFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		stdout, stderr, status := check(t, tmp, "-check", "-dir", dir)
-		if status != exitFailed || !strings.Contains(stdout, "expected: sse-s3") || !strings.Contains(stderr, "not as expected") {
+		if status != exitFailed || !strings.Contains(stdout, "expected: cse, main") || !strings.Contains(stdout, "no envelope") || !strings.Contains(stderr, "not as expected") {
 			t.Errorf("status %d\n%s%s", status, stdout, stderr)
 		}
 	})
@@ -307,6 +316,13 @@ func TestInterrupt(t *testing.T) {
 	})
 	if err != nil {
 		t.Errorf("the printed keys do not work: %v", err)
+	}
+
+	_, err = client.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String(defaultBucket), Key: aws.String("logs/mine.txt"), Body: strings.NewReader("hello"),
+	}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
+	if err == nil || !strings.Contains(err.Error(), "502") {
+		t.Errorf("encryption that the embedded store does not do: got %v, want a 502", err)
 	}
 
 	gateway, store := untilClosed(t, r.endpoint), untilClosed(t, r.store)

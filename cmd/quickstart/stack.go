@@ -6,6 +6,10 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/sealgate/sealgate/module/engine"
 )
@@ -17,6 +21,8 @@ type stack struct {
 	moved    bool   // the default address was taken
 	store    *child // nil for a store of somebody else's
 	gateway  *child
+
+	credentials aws.CredentialsProvider // of the store
 }
 
 // bringUp starts what the options ask for. Stop it when done.
@@ -43,20 +49,23 @@ func bringUp(ctx context.Context, o options, w *workspace) (up *stack, err error
 		"S3_REGION=" + o.region,
 		"QUICKSTART_DIR=" + w.dir,
 		"POLICY_DIR=" + w.path(policyName),
+		"VERIFY=" + string(engine.VerifyRequired),
 		// Caddy's own folders: nothing is written outside the workspace.
 		"XDG_CONFIG_HOME=" + w.path("caddy"), "XDG_DATA_HOME=" + w.path("caddy"),
 	}
 	if o.store != nil {
 		up.upstream = o.store.String()
+		up.credentials = credentials.NewStaticCredentialsProvider(
+			os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN"))
 		// Both halves empty: the gateway takes the pair from the AWS_ variables.
-		env = append(env, "UPSTREAM_ACCESS_KEY=", "UPSTREAM_SECRET_KEY=", "VERIFY="+string(engine.VerifyRequired))
+		env = append(env, "UPSTREAM_ACCESS_KEY=", "UPSTREAM_SECRET_KEY=")
 	} else {
 		secret := rand.Text()
+		up.credentials = credentials.NewStaticCredentialsProvider(storeAccessKey, secret, "")
 		if err := up.startStore(ctx, w, secret); err != nil {
 			return up, err
 		}
-		// This store never says how it encrypts, because it does not.
-		env = append(env, "UPSTREAM_ACCESS_KEY="+storeAccessKey, "UPSTREAM_SECRET_KEY="+secret, "VERIFY="+string(engine.VerifyIfReported))
+		env = append(env, "UPSTREAM_ACCESS_KEY="+storeAccessKey, "UPSTREAM_SECRET_KEY="+secret)
 	}
 	up.gateway, err = startChild(ctx, childSpec{
 		name: "serve-gateway", dir: w.dir, log: w.path("gateway.log"), env: append(env, "S3_ENDPOINT="+up.upstream),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sealgate/sealgate/caddyfiles"
 	"github.com/sealgate/sealgate/module/clients"
+	"github.com/sealgate/sealgate/module/keyring/local"
 )
 
 //go:embed files
@@ -34,6 +35,7 @@ const (
 	caddyfileName = "Caddyfile"
 	postureName   = "posture.yaml"
 	clientsName   = "clients.yaml"
+	keyringName   = "main.keyring"
 	policyName    = "policy"
 	recordsName   = "decisions.jsonl"
 	storeName     = "store"
@@ -86,6 +88,9 @@ func (w *workspace) write(o options) error {
 	})
 	if err != nil {
 		return err
+	}
+	if _, err := local.Init(w.path(keyringName)); err != nil && !errors.Is(err, local.ErrExists) {
+		return fmt.Errorf("keyring: %w", err)
 	}
 	w.client, err = openClient(w.path(clientsName))
 	return err

@@ -13,6 +13,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sealgate/sealgate/module/cli"
+	_ "github.com/sealgate/sealgate/module/gateway"
+	_ "github.com/sealgate/sealgate/module/keyring/awskms"
+	_ "github.com/sealgate/sealgate/module/keyring/vault"
 )
 
 // TestMain lets the scripts run two binaries: sealgate, and a Caddy build that
@@ -33,8 +36,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"fetch": fetch,
+			"exits":      exits,
+			"fetch":      fetch,
+			"flipbit":    flipBit,
+			"sealobject": sealObject,
 		},
 	})
 }

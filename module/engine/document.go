@@ -50,6 +50,9 @@ func (x *exchange) serveDocument() error {
 	if err != nil {
 		return err
 	}
+	if x.req.Op.Name == "PutBucketWebsite" && x.sealedRule(objectName{bucket: x.req.Bucket}) != nil {
+		return notOnSealed(x.req.Op) // the store would serve ciphertext
+	}
 	if x.req.Op.Name == "CompleteMultipartUpload" {
 		return x.complete(asked, d, data)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/sealgate/sealgate/module/sigv4"
 	"github.com/sealgate/sealgate/module/sse"
 	"github.com/sealgate/sealgate/module/upstream"
+	"github.com/sealgate/sealgate/policy"
 )
 
 // emptyPayload is the payload hash of a request without a body.
@@ -83,6 +84,9 @@ func (x *exchange) newCall(req *s3.Request, p plan) upstream.Call {
 	sse.Strip(h)
 	p.send.Apply(h)
 	x.sent(p.send)
+	if p.seal != nil {
+		x.rec.Sent = RecordEncryption{Mode: string(policy.CSE), Keyring: p.seal.keyring, Context: sortedNames(p.seal.context)}
+	}
 	return upstream.Call{
 		Method: req.Method, Bucket: req.Bucket, Key: req.Key,
 		Query: forwardedQuery(req), Header: h, PayloadHash: emptyPayload,

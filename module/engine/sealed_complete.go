@@ -106,24 +106,24 @@ type part struct {
 // check finds the parts the client names. closing is the number of the closing
 // part that the object needs, 0 if none.
 func (c *completion) check(stored map[int]storedPart) (parts []part, closing int, err error) {
-	gap, top := false, 0
-	for i, w := range c.wanted {
+	for _, w := range c.wanted {
 		have, ok := stored[w.PartNumber]
 		given, _ := unquoted(storeETag(w.ETag))
-		if is, _ := unquoted(have.ETag); !ok || given != is {
-			return nil, 0, s3.ErrInvalidPart.With("PartNumber", strconv.Itoa(w.PartNumber)).With("ETag", w.ETag)
-		}
+		is, _ := unquoted(have.ETag)
 		plain, err := seal.PartPlain(have.Size)
-		if err != nil {
-			return nil, 0, s3.ErrInvalidPart.With("PartNumber", strconv.Itoa(w.PartNumber)).WithCause(err)
+		if !ok || given != is || err != nil {
+			return nil, 0, s3.ErrInvalidPart.With("PartNumber", strconv.Itoa(w.PartNumber)).With("ETag", w.ETag).WithCause(err)
 		}
-		if i+1 < len(c.wanted) && plain < minPart {
-			return nil, 0, s3.ErrEntityTooSmall.With("ProposedSize", itoa(plain)).With("MinSizeAllowed", itoa(minPart)).
-				With("PartNumber", strconv.Itoa(w.PartNumber)).With("ETag", w.ETag)
-		}
-		gap = gap || w.PartNumber != i+1
-		top = w.PartNumber
 		parts = append(parts, part{seal.Part{Number: w.PartNumber, Length: plain, Final: seal.MustBeFinal(w.PartNumber, plain)}, have.ETag})
+	}
+	gap, top := false, 0
+	for i, p := range parts {
+		if i+1 < len(parts) && p.Length < minPart {
+			return nil, 0, s3.ErrEntityTooSmall.With("ProposedSize", itoa(p.Length)).With("MinSizeAllowed", itoa(minPart)).
+				With("PartNumber", strconv.Itoa(p.Number)).With("ETag", c.wanted[i].ETag)
+		}
+		gap = gap || p.Number != i+1
+		top = p.Number
 	}
 	final := parts[len(parts)-1].Final
 	switch {

@@ -337,7 +337,7 @@ func (x *exchange) openSource(ctx context.Context, call upstream.Call, s *copySo
 		object.Wipe()
 		return nil, 0, err
 	}
-	var opener *seal.Opener
+	var opener plaintext
 	if extent != nil {
 		opener, err = object.OpenRange(body, layout, *extent)
 	} else {
@@ -356,7 +356,7 @@ var errCopyRange = s3.ErrInvalidArgument.WithMessage("The x-amz-copy-source-rang
 
 // sourceReader reads the plaintext of a sealed source.
 type sourceReader struct {
-	opener *seal.Opener
+	opener plaintext
 	body   io.ReadCloser
 	object sealedObject
 	fail   func(error) error

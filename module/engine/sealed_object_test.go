@@ -20,6 +20,9 @@ func TestSealedObject(t *testing.T) {
 				plain := pattern(size)
 				path := "/bucket/" + prefix + strconv.Itoa(size)
 				written := b.put(path, plain, "Content-Type: text/x", "X-Amz-Meta-Mine: yes")
+				if rec := b.recordOf(written); rec.Sent.Mode != "cse" || rec.Sent.Keyring != "main" || rec.Outcome != OutcomeOK {
+					t.Errorf("the record says %+v, %s", rec.Sent, rec.Outcome)
+				}
 				stored := store.at(path)
 				if size > 19 && bytes.Contains(stored.body, plain[:20]) {
 					t.Error("plaintext is stored")

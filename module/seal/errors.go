@@ -28,6 +28,8 @@ var (
 	ErrRange = errors.New("seal: extent is empty or outside the object")
 	// ErrPlaintextLength: the plaintext was shorter or longer than announced.
 	ErrPlaintextLength = errors.New("seal: plaintext has another length than announced")
+	// ErrGap: part numbers have a gap, and the end of the object is not known.
+	ErrGap = errors.New("seal: part numbers have a gap")
 	// ErrKind: a single object was used as multipart or the other way round.
 	ErrKind = errors.New("seal: single and multipart objects differ")
 	// ErrReused: a data key was to seal a second single object.

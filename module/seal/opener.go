@@ -23,6 +23,7 @@ type Opener struct {
 
 	use   usage
 	order *order      // the rules for headers, without a layout
+	exact bool        // a gap in the part numbers is an ErrGap
 	part  *partCipher // being opened, nil before the first header
 	index int         // of that part in the object
 	next  int64       // the chunk to open
@@ -60,6 +61,19 @@ func (o *Object) OpenMultipart(src io.Reader, stored int64, parts int) (*Opener,
 		return nil, err
 	}
 	return newOpener(&Opener{object: o, src: src, size: plain, whole: true, order: newOrder(plain, parts), index: -1}), nil
+}
+
+// OpenUnbroken is [Object.OpenMultipart] for a receiver that uses bytes as they
+// come. Where part numbers have a gap, only the closing part at the end says
+// that no part was left out or moved: so before the first part whose number is
+// not its rank, Read returns [ErrGap]. The rest is read with the headers of all
+// parts: see [NewLayout].
+func (o *Object) OpenUnbroken(src io.Reader, stored int64, parts int) (*Opener, error) {
+	opener, err := o.OpenMultipart(src, stored, parts)
+	if err == nil {
+		opener.exact = true
+	}
+	return opener, err
 }
 
 // OpenRange opens an extent of the plaintext from the stored bytes that
@@ -228,6 +242,9 @@ func (o *Opener) readHeader() error {
 	if o.order != nil {
 		if problem := o.order.add(f.Header); problem != "" {
 			return o.damage(-1, problem)
+		}
+		if o.exact && o.order.gap && !f.Closing {
+			return ErrGap
 		}
 	}
 	o.part, o.next = part, 0
