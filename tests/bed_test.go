@@ -51,6 +51,7 @@ type testBed struct {
 
 	authority func() (*servers.Authority, error)
 	binary    func() (string, error)
+	keyring   func() (string, error) // the content of a key file
 	keys      func() (*servers.KeyServer, error)
 	minio     func() (*servers.Store, error)
 	versity   func() (*servers.Store, error)
@@ -65,6 +66,13 @@ func newTestBed(dir string) *testBed {
 	ctx := context.Background()
 	b.authority = sync.OnceValues(func() (*servers.Authority, error) { return servers.NewAuthority(dir) })
 	b.binary = sync.OnceValues(func() (string, error) { return servers.BuildGateway(ctx, dir) })
+	b.keyring = sync.OnceValues(func() (string, error) {
+		binary, err := b.binary()
+		if err != nil {
+			return "", err
+		}
+		return servers.NewKeyring(ctx, binary, dir)
+	})
 	b.keys = sync.OnceValues(func() (*servers.KeyServer, error) {
 		authority, err := b.authority()
 		if err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -102,7 +103,7 @@ func (x *exchange) sizesOf(objects []*listed) error {
 			continue
 		}
 		group.Go(func() error {
-			size, err := x.lookAtListed(ctx, name, o.version)
+			size, err := x.lookAtListed(ctx, name, o)
 			if err != nil {
 				return err
 			}
@@ -122,26 +123,20 @@ func listedPlain(stored int64, parts int) (int64, error) {
 	return seal.SinglePlain(stored)
 }
 
-func (x *exchange) lookAtListed(ctx context.Context, name objectName, version string) (int64, error) {
-	resp, err := x.callAside(ctx, x.headCall(written{bucket: name.bucket, key: name.key, versionID: version}, x.headHeader()))
-	if err != nil {
+func (x *exchange) lookAtListed(ctx context.Context, name objectName, o *listed) (int64, error) {
+	now, err := x.headListed(ctx, written{bucket: name.bucket, key: name.key, versionID: o.version})
+	if errors.Is(err, errGone) && o.version == "null" {
+		// Some stores know no version "null" where they never had another.
+		if now, err = x.headListed(ctx, written{bucket: name.bucket, key: name.key}); err == nil && now.etag != o.etag.text {
+			err = errGone
+		}
+	}
+	switch {
+	case errors.Is(err, errGone):
+		return notSealed, nil
+	case err != nil:
 		return 0, err
-	}
-	_ = resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound, http.StatusMethodNotAllowed: // gone since it was listed
-		return notSealed, nil
-	case http.StatusBadRequest: // only its customer's key opens it (SSE-C), which the gateway never asks for
-		return notSealed, nil
-	case http.StatusForbidden: // one object that must not be read is no reason to list none
-		return notSealed, nil
-	default:
-		return 0, s3.ErrServiceUnavailable.WithMessage("A listed object could not be looked at. Please try again.").
-			WithCause(&headError{status: resp.StatusCode})
-	}
-	now, ok := foundIn(resp)
-	if !ok || !now.sealed() {
+	case !now.sealed():
 		return notSealed, nil
 	}
 	size, counted, err := now.plain()
@@ -149,6 +144,30 @@ func (x *exchange) lookAtListed(ctx context.Context, name objectName, version st
 		return notSealed, nil //nolint:nilerr // reading it says what is wrong; a listing shows what is stored
 	}
 	return size, nil
+}
+
+// errGone: a listed object is no more, which happens.
+var errGone = errors.New("the object is gone")
+
+func (x *exchange) headListed(ctx context.Context, at written) (found, error) {
+	resp, err := x.callAside(ctx, x.headCall(at, x.headHeader()))
+	if err != nil {
+		return found{}, err
+	}
+	_ = resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return found{}, errGone
+	default:
+		return found{}, s3.ErrServiceUnavailable.WithMessage("A listed object could not be looked at. Please try again.").
+			WithCause(&headError{status: resp.StatusCode})
+	}
+	now, ok := foundIn(resp)
+	if !ok {
+		return found{}, errNoSize
+	}
+	return now, nil
 }
 
 // parseListing finds the objects of a ListObjects, ListObjectsV2 or

@@ -65,3 +65,14 @@ func BuildGateway(ctx context.Context, dir string) (string, error) {
 	}
 	return path, nil
 }
+
+// NewKeyring has a gateway's binary make a key file in dir, and returns its
+// content.
+func NewKeyring(ctx context.Context, binary, dir string) (string, error) {
+	path := filepath.Join(dir, "main.keyring")
+	if out, err := exec.CommandContext(ctx, binary, "keyring", "init", path).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("making a keyring: %w\n%s", err, out)
+	}
+	content, err := os.ReadFile(path)
+	return string(content), err
+}

@@ -33,6 +33,8 @@ type Gateway struct {
 	Upstream, AccessKey, SecretKey string
 	// Options are further lines of the handler in DefaultCaddyfile.
 	Options string
+	// Globals are further lines of the global options in DefaultCaddyfile.
+	Globals string
 	// Env is added to the environment, as NAME=value.
 	Env []string
 }
@@ -152,7 +154,7 @@ func (g Gateway) write(dir string) error {
 		if strings.HasPrefix(g.Upstream, "https:") {
 			options += "\n\t\ttransport http {\n\t\t\ttls_trust_pool file {$AUTHORITY}\n\t\t}"
 		}
-		caddyfile = fmt.Sprintf(DefaultCaddyfile, options)
+		caddyfile = "{\n\t" + g.Globals + strings.TrimPrefix(fmt.Sprintf(DefaultCaddyfile, options), "{")
 	}
 	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte(caddyfile), 0o600); err != nil {
 		return err
