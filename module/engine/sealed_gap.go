@@ -53,7 +53,7 @@ func (g *gapReader) goOn() error {
 	}
 	call := r.x.pinned(r.name, g.now)
 	call.Header.Set("Range", rangeHeader(stored))
-	resp, err := r.x.call(r.x.r.Context(), call)
+	resp, err := r.x.call(r.x.r.Context(), call) //nolint:bodyclose // Close closes it
 	if err != nil {
 		return err
 	}

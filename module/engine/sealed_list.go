@@ -146,8 +146,9 @@ func (x *exchange) lookAtListed(ctx context.Context, name objectName, o *listed)
 	return size, nil
 }
 
-// errGone: a listed object is no more, which happens.
-var errGone = errors.New("the object is gone")
+// errGone: a listed object is no more, or not for the gateway to look at, as one
+// that a customer's key encrypts. It is listed as it is stored.
+var errGone = errors.New("the object cannot be looked at")
 
 func (x *exchange) headListed(ctx context.Context, at written) (found, error) {
 	resp, err := x.callAside(ctx, x.headCall(at, x.headHeader()))
@@ -155,9 +156,9 @@ func (x *exchange) headListed(ctx context.Context, at written) (found, error) {
 		return found{}, err
 	}
 	_ = resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound, http.StatusMethodNotAllowed:
+	switch status := resp.StatusCode; {
+	case status == http.StatusOK:
+	case status >= http.StatusBadRequest && status < http.StatusInternalServerError:
 		return found{}, errGone
 	default:
 		return found{}, s3.ErrServiceUnavailable.WithMessage("A listed object could not be looked at. Please try again.").

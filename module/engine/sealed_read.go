@@ -43,7 +43,7 @@ func (x *exchange) serveSealedRead(p plan, rule *posture.Rule) error {
 	}
 	var err error
 	for range maxReads {
-		if err = read(); !errors.Is(err, errChanged) {
+		if err = read(); !errors.Is(err, errChanged) || x.w.wroteHeader {
 			break
 		}
 	}
@@ -119,7 +119,7 @@ func (r *sealedRead) attempt(hint *known) (next *known, err error) {
 	if r.ranged {
 		var ok bool
 		if extent, ok = r.setRange(&call, hint); !ok {
-			return r.outside(hint, nil)
+			return r.outside()
 		}
 	}
 	resp, err := r.x.call(r.x.r.Context(), call)
@@ -128,7 +128,7 @@ func (r *sealedRead) attempt(hint *known) (next *known, err error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
-		return r.outside(hint, resp)
+		return r.outside()
 	}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {
 		return nil, r.relayRefusal(resp)
@@ -174,7 +174,7 @@ func (r *sealedRead) setRange(call *upstream.Call, hint *known) (extent seal.Ext
 		return extent, header != ""
 	case !hint.sealed():
 		call.Header.Set("Range", r.x.req.Header.Get("Range"))
-		return extent, true
+		return r.want.of(hint.size)
 	}
 	if extent, ok = r.want.of(hint.layout.Plain()); !ok {
 		return extent, false
@@ -204,29 +204,28 @@ func (r *sealedRead) lookUp(now found) (*known, error) {
 }
 
 // outside deals with a range that is outside of the object assumed, or of the
-// one that the store has: resp is its reply that says so, nil if it was not
-// asked. Only a look at the object tells which bytes it has.
-func (r *sealedRead) outside(hint *known, resp *http.Response) (*known, error) {
+// one that the store has. Only a look at the object tells which bytes it has.
+func (r *sealedRead) outside() (*known, error) {
 	now, answered, err := r.look()
+	next, size := known{found: now}, now.size
 	switch {
 	case answered || err != nil:
 		return nil, err
 	case now.sealed():
+		if next.layout, err = r.layout(now); err != nil {
+			return nil, err
+		}
+		size = next.layout.Plain()
 	case r.rule.Sealed == posture.SealedAll:
 		return nil, r.x.damaged(r.name, errNotSealed)
-	case resp != nil && hint != nil && hint.found == now:
-		return nil, r.x.relay(resp)
-	default:
-		return &known{found: now}, r.startsPlain(now)
 	}
-	layout, err := r.layout(now)
-	if err != nil {
-		return nil, err
+	if _, ok := r.want.of(size); !ok {
+		return nil, r.unsatisfiable(size)
 	}
-	if _, ok := r.want.of(layout.Plain()); !ok {
-		return nil, r.unsatisfiable(layout.Plain())
+	if !now.sealed() {
+		err = r.startsPlain(now)
 	}
-	return &known{found: now, layout: layout}, nil
+	return &next, err
 }
 
 // look asks for the object's headers under the client's conditions. answered: it
@@ -341,33 +340,32 @@ func (r *sealedRead) whole(now found, resp *http.Response) error {
 	return r.answer(resp, opener, nil)
 }
 
-func (r *sealedRead) openWhole(object sealedObject, now found, body io.Reader) (*seal.Opener, error) {
+// openWhole opens an object from all its stored bytes.
+func (r *sealedRead) openWhole(object sealedObject, now found, body io.Reader) (plaintext, error) {
 	kind, ok := now.kind()
 	if !ok {
 		return nil, r.x.damaged(r.name, seal.ErrEnvelope)
 	}
 	var opener *seal.Opener
 	var err error
-	switch {
-	case kind == seal.Single:
-		opener, err = object.OpenSingle(body, now.size)
-	case now.parts > 0:
-		opener, err = object.OpenMultipart(body, now.size, now.parts)
-	default: // copied without the gateway
-		var layout *seal.Layout
-		if layout, err = r.x.layoutOf(object, r.name, now); err != nil {
+	if kind == seal.Single {
+		if opener, err = object.OpenSingle(body, now.size); err != nil {
+			return nil, r.x.damaged(r.name, err)
+		}
+		return opener, nil
+	}
+	parts := now.parts
+	if parts == 0 { // copied without the gateway
+		layout, err := r.layout(now)
+		if err != nil {
 			return nil, err
 		}
-		parts := layout.Parts()
-		if stored := now.size - layout.Plain(); stored > int64(parts)*seal.PartOverhead {
-			parts++ // a closing part
-		}
-		opener, err = object.OpenMultipart(body, now.size, parts)
+		parts = int((now.size - layout.Plain()) / seal.PartOverhead) // a closing part included
 	}
-	if err != nil {
+	if opener, err = object.OpenUnbroken(body, now.size, parts); err != nil {
 		return nil, r.x.damaged(r.name, err)
 	}
-	return opener, nil
+	return &gapReader{Opener: opener, read: r, object: object, now: now}, nil
 }
 
 // single opens a range of a single object from a reply to a request that was
@@ -418,13 +416,20 @@ func (r *sealedRead) opened(now found, resp *http.Response, extent seal.Extent, 
 	})
 }
 
+// plaintext is what answers a read: a *seal.Opener, or one that goes on where
+// that cannot.
+type plaintext interface {
+	io.ReadCloser
+	Size() int64
+}
+
 // openBuffers hold plaintext on its way to the client: a chunk of the smallest
 // size is opened right into one.
 var openBuffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
 // answer gives the client what opener reads. The first bytes are opened before
 // anything is promised; a failure after that cuts the reply short.
-func (r *sealedRead) answer(resp *http.Response, opener *seal.Opener, more func(http.Header)) error {
+func (r *sealedRead) answer(resp *http.Response, opener plaintext, more func(http.Header)) error {
 	defer func() { _ = opener.Close() }()
 	buf := openBuffers.Get().(*[]byte)
 	defer openBuffers.Put(buf)
@@ -456,7 +461,11 @@ func (r *sealedRead) answer(resp *http.Response, opener *seal.Opener, more func(
 // openError tells damage from a reply that broke off.
 func (r *sealedRead) openError(err error) error {
 	var damage *seal.Damage
-	if errors.As(err, &damage) {
+	var own *s3.Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &damage):
 		return r.x.damaged(r.name, err)
 	}
 	return s3.ErrBadGateway.WithMessage("The store's answer broke off.").WithCause(err)
