@@ -346,7 +346,7 @@ func (x *exchange) openSource(ctx context.Context, call upstream.Call, s *copySo
 	if err != nil {
 		_ = body.Close()
 		object.Wipe()
-		return nil, 0, x.damaged(s.name, err)
+		return nil, 0, r.openError(err)
 	}
 	return &sourceReader{opener: opener, body: body, object: object, fail: r.openError}, opener.Size(), nil
 }

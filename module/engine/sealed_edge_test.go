@@ -143,7 +143,8 @@ func TestSealedListingOfWhatCannotBeRead(t *testing.T) {
 	stored := len(store.at("/bucket/mixed/sealed").body)
 	store.listing = "<ListBucketResult>"
 	for _, name := range []string{"sealed", "400", "403", "404"} {
-		store.listing += fmt.Sprintf("<Contents><Key>mixed/%s</Key><ETag>&quot;e&quot;</ETag><Size>%d</Size></Contents>", name, stored)
+		store.listing += fmt.Sprintf("<Contents><Key>mixed/%s</Key><ETag>%s</ETag><Size>%d</Size></Contents>",
+			name, strings.ReplaceAll(store.at("/bucket/mixed/sealed").etag, `"`, "&quot;"), stored)
 	}
 	store.listing += "</ListBucketResult>"
 	lying(t, b, store, func(w http.ResponseWriter, r *http.Request) bool {

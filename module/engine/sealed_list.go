@@ -104,7 +104,10 @@ func (x *exchange) sizesOf(objects []*listed) error {
 		}
 		group.Go(func() error {
 			size, err := x.lookAtListed(ctx, name, o)
-			if err != nil {
+			switch {
+			case errors.Is(err, errGone):
+				return nil // it is listed as it is stored
+			case err != nil:
 				return err
 			}
 			o.plain = size
@@ -127,15 +130,15 @@ func (x *exchange) lookAtListed(ctx context.Context, name objectName, o *listed)
 	now, err := x.headListed(ctx, written{bucket: name.bucket, key: name.key, versionID: o.version})
 	if errors.Is(err, errGone) && o.version == "null" {
 		// Some stores know no version "null" where they never had another.
-		if now, err = x.headListed(ctx, written{bucket: name.bucket, key: name.key}); err == nil && now.etag != o.etag.text {
-			err = errGone
-		}
+		now, err = x.headListed(ctx, written{bucket: name.bucket, key: name.key})
 	}
+	is, _ := unquoted(now.etag)
+	listed, _ := unquoted(o.etag.text)
 	switch {
-	case errors.Is(err, errGone):
-		return notSealed, nil
 	case err != nil:
 		return 0, err
+	case is != listed:
+		return 0, errGone // overwritten since
 	case !now.sealed():
 		return notSealed, nil
 	}
@@ -158,7 +161,7 @@ func (x *exchange) headListed(ctx context.Context, at written) (found, error) {
 	_ = resp.Body.Close()
 	switch status := resp.StatusCode; {
 	case status == http.StatusOK:
-	case status >= http.StatusBadRequest && status < http.StatusInternalServerError:
+	case status >= http.StatusBadRequest && status < http.StatusInternalServerError && status != http.StatusTooManyRequests:
 		return found{}, errGone
 	default:
 		return found{}, s3.ErrServiceUnavailable.WithMessage("A listed object could not be looked at. Please try again.").
