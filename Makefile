@@ -36,7 +36,7 @@ build: ## Compile bin/sealgate and bin/quickstart
 .PHONY: test
 test: prerequisites servers vet ## All tests: unit, race detector, whole system with real stores and clients
 	$(GO) test -race -timeout 20m $(RACE_PACKAGES)
-	$(GO) test -timeout 20m $(OTHER_PACKAGES) ./tests/servers/... ./tests/bench/...
+	$(GO) test -timeout 20m $(OTHER_PACKAGES) ./tests/servers/... ./tests/sealreader/... ./tests/bench/...
 	@# From its own folder, so that its table of clients and servers is shown.
 	cd tests && $(GO) test -count=1 -timeout 30m
 
