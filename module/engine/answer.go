@@ -15,8 +15,9 @@ import (
 // maxErrorDocument bounds what is read of a store's error reply.
 const maxErrorDocument = 64 << 10
 
-// copyBuffers hold the bytes of a reply on its way to the client.
-var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+// copyBuffers hold the bytes of a reply on its way to the client. A chunk of a
+// sealed object, of the smallest size, is opened right into one.
+var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
 // replyHeaders are what a store's reply may tell the client besides x-amz-* and
 // CORS headers: what S3's API knows. Anything else speaks of the store's host

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync"
 
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/seal"
@@ -423,16 +422,12 @@ type plaintext interface {
 	Size() int64
 }
 
-// openBuffers hold plaintext on its way to the client: a chunk of the smallest
-// size is opened right into one.
-var openBuffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
-
 // answer gives the client what opener reads. The first bytes are opened before
 // anything is promised; a failure after that cuts the reply short.
 func (r *sealedRead) answer(resp *http.Response, opener plaintext, more func(http.Header)) error {
 	defer func() { _ = opener.Close() }()
-	buf := openBuffers.Get().(*[]byte)
-	defer openBuffers.Put(buf)
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
 	n, err := opener.Read(*buf)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return r.openError(err)
