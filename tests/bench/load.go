@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sealgate/sealgate/module/sigv4"
@@ -47,9 +48,11 @@ type payload struct {
 	size   int64
 	hash   string // x-amz-content-sha256
 	header http.Header
-	prefix []byte // framing before and after the body
-	suffix []byte
+	suffix []byte // what ends aws-chunked framing; nil without
 }
+
+// chunkSize is that of aws-chunked bodies; MinIO takes 16 MiB at most.
+const chunkSize = 8 << 20
 
 var modes = []string{"UNSIGNED-PAYLOAD", "hex SHA-256", "trailer CRC32"}
 
@@ -73,8 +76,7 @@ func newPayload(mode string, size int64) (*payload, error) {
 			"X-Amz-Trailer":                {"x-amz-checksum-crc32"},
 			"Content-Encoding":             {"aws-chunked"},
 		}
-		p.prefix = fmt.Appendf(nil, "%x\r\n", size)
-		p.suffix = fmt.Appendf(nil, "\r\n0\r\nx-amz-checksum-crc32:%s\r\n\r\n",
+		p.suffix = fmt.Appendf(nil, "0\r\nx-amz-checksum-crc32:%s\r\n\r\n",
 			base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum.Sum32())))
 	}
 	return p, nil
@@ -82,13 +84,28 @@ func newPayload(mode string, size int64) (*payload, error) {
 
 func (p *payload) plain() io.Reader { return &repeated{left: p.size} }
 
-func (p *payload) length() int64 { return int64(len(p.prefix)) + p.size + int64(len(p.suffix)) }
+func (p *payload) length() int64 {
+	if p.suffix == nil {
+		return p.size
+	}
+	n := p.size + int64(len(p.suffix))
+	for left := p.size; left > 0; left -= chunkSize {
+		n += int64(len(fmt.Sprintf("%x\r\n\r\n", min(left, chunkSize))))
+	}
+	return n
+}
 
 func (p *payload) body() io.Reader {
-	if p.prefix == nil {
-		return p.plain()
+	plain := p.plain()
+	if p.suffix == nil {
+		return plain
 	}
-	return io.MultiReader(bytes.NewReader(p.prefix), p.plain(), bytes.NewReader(p.suffix))
+	var parts []io.Reader
+	for left := p.size; left > 0; left -= chunkSize {
+		n := min(left, chunkSize)
+		parts = append(parts, strings.NewReader(fmt.Sprintf("%x\r\n", n)), io.LimitReader(plain, n), strings.NewReader("\r\n"))
+	}
+	return io.MultiReader(append(parts, bytes.NewReader(p.suffix))...)
 }
 
 // errBusy is returned where a server answered 503, which is to be tried again.
