@@ -1,13 +1,9 @@
 package engine
 
 import (
-	"github.com/sealgate/sealgate/module/sse"
 	"github.com/sealgate/sealgate/policy"
 	"github.com/sealgate/sealgate/policy/posture"
 )
-
-// seenNothing is a reply that is not asked about the store's own encryption.
-var seenNothing = sse.Observed{}
 
 // sealedBodyless is how an operation without a body is served on names whose
 // objects are sealed; nil where it is served as anywhere else.

@@ -26,7 +26,7 @@ func (x *exchange) listSealedParts(p plan) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if err := x.storeError(resp); err != nil {
+	if err := x.uploadError(resp, ref); err != nil {
 		return err
 	}
 	doc, err := readDocumentReply(resp)

@@ -193,17 +193,8 @@ func (x *exchange) beginCopy(ctx context.Context, p plan, s *copySource, envelop
 	if err := x.storeError(resp); err != nil {
 		return "", err
 	}
-	doc, err := readDocumentReply(resp)
-	if err != nil {
-		return "", err
-	}
-	var created struct {
-		UploadID string `xml:"UploadId"`
-	}
-	if err := xml.Unmarshal(doc, &created); err != nil || created.UploadID == "" {
-		return "", errUnreadable(err)
-	}
-	return created.UploadID, nil
+	_, id, err := createdUpload(resp)
+	return id, err
 }
 
 func (x *exchange) copyPart(ctx context.Context, s *copySource, id string, number int, stored seal.Extent) (string, error) {

@@ -45,28 +45,36 @@ func (x *exchange) createSealed(p plan) error {
 	if err := x.storeError(resp); err != nil {
 		return err
 	}
-	doc, err := readDocumentReply(resp)
+	doc, created, err := createdUpload(resp)
 	if err != nil {
 		return err
 	}
-	var created struct {
-		UploadID string `xml:"UploadId"`
-	}
-	if err := xml.Unmarshal(doc, &created); err != nil {
-		return errUnreadable(err)
-	}
-	id, err := object.SealUploadID(created.UploadID)
+	id, err := object.SealUploadID(created)
 	if err != nil {
 		return errUnreadable(err)
 	}
 	if x.e.cfg.Uploads != nil {
-		if err := x.e.cfg.Uploads.Put(x.r.Context(), name.bucket, created.UploadID, name.key, object.envelope); err != nil {
+		if err := x.e.cfg.Uploads.Put(x.r.Context(), name.bucket, created, name.key, object.envelope); err != nil {
 			// The client has its id; only going on from a listed one is lost.
 			x.rec.Cause = "remembering the upload: " + err.Error()
 		}
 	}
 	hideSealing(resp.Header)
 	return x.relayDocument(resp, withElement(doc, "UploadId", id))
+}
+
+// createdUpload reads the reply to CreateMultipartUpload and the id in it.
+func createdUpload(resp *http.Response) (doc []byte, id string, err error) {
+	if doc, err = readDocumentReply(resp); err != nil {
+		return nil, "", err
+	}
+	var created struct {
+		UploadID string `xml:"UploadId"`
+	}
+	if err := xml.Unmarshal(doc, &created); err != nil || created.UploadID == "" {
+		return nil, "", errUnreadable(err)
+	}
+	return doc, created.UploadID, nil
 }
 
 // putSealedPart serves UploadPart. Each attempt has keys of its own.
@@ -91,7 +99,7 @@ func (x *exchange) putSealedPart(p plan) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if err := x.storeError(resp); err != nil {
+	if err := x.uploadError(resp, ref); err != nil {
 		return err
 	}
 	hideSealing(resp.Header)
@@ -146,8 +154,18 @@ func (x *exchange) abortSealed(p plan) error {
 	return x.relay(resp)
 }
 
-// forgetUpload drops the record of an upload that has ended. What stays behind
-// is swept later.
+// uploadError is storeError for a call of an upload, whose record goes when the
+// store no longer knows it, as after a lifecycle rule has ended it.
+func (x *exchange) uploadError(resp *http.Response, ref uploadRef) error {
+	err := x.storeError(resp)
+	if errors.Is(err, s3.ErrNoSuchUpload) {
+		x.forgetUpload(ref.id)
+	}
+	return err
+}
+
+// forgetUpload drops the record of an upload that has ended. One that stays
+// behind leads to an upload that the store no longer knows: it costs its place.
 func (x *exchange) forgetUpload(id string) {
 	if x.e.cfg.Uploads != nil {
 		_ = x.e.cfg.Uploads.Delete(context.WithoutCancel(x.r.Context()), x.req.Bucket, id)

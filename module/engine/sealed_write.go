@@ -10,6 +10,7 @@ import (
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/seal"
 	"github.com/sealgate/sealgate/module/sigv4"
+	"github.com/sealgate/sealgate/module/sse"
 	"github.com/sealgate/sealgate/module/upstream"
 )
 
@@ -52,7 +53,7 @@ func (x *exchange) putSealed(p plan) error {
 	if err := x.storeError(resp); err != nil {
 		return err
 	}
-	x.observed(seenNothing, resp.Header)
+	x.observed(sse.Observed{}, resp.Header) // the version; how the store encrypts is not decided
 	hideSealing(resp.Header)
 	setAll(resp.Header, body.Checksums()) // they were found true of the plaintext
 	return x.relay(resp)
