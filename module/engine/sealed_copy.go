@@ -159,21 +159,11 @@ func (x *exchange) copyThrough(ctx context.Context, p plan, s *copySource) (http
 	call.Body, call.Length, call.PayloadHash = plain, size, sigv4.UnsignedPayload
 	call.Interrupt = func() { _ = plain.Close() }
 	if p.seal != nil {
-		if _, err := seal.SingleSize(size); err != nil {
-			return nil, entityTooLarge(size, seal.MaxSingle)
-		}
-		object, err := x.newSealed(ctx, seal.Single, objectName{call.Bucket, call.Key}, p.seal)
+		object, sealer, err := x.sealSingle(ctx, &call, plainBody{plain, size}, p.seal)
 		if err != nil {
 			return nil, err
 		}
 		defer object.Wipe()
-		if err := setEnvelope(call.Header, object.envelope); err != nil {
-			return nil, err
-		}
-		sealer, err := object.SealSingle(plain, size)
-		if err != nil {
-			return nil, s3.ErrInternalError.WithCause(err)
-		}
 		defer func() { _ = sealer.Close() }()
 		call.Body, call.Length = sealer, sealer.Size()
 	}

@@ -113,16 +113,8 @@ func (x *exchange) sendSealedPart(call *upstream.Call, ref uploadRef, body *obje
 	}
 	dropDigests(call.Header)
 	call.Query = withUploadID(call.Query, ref.id)
-	var plain io.Reader = body.Body
-	if body.Small() {
-		data, err := body.ReadSmall()
-		if err != nil {
-			return nil, err
-		}
-		plain = bytes.NewReader(data)
-	}
 	number := x.req.PartNumber
-	sealer, err := ref.object.SealPart(plain, seal.Part{Number: number, Length: body.length, Final: seal.MustBeFinal(number, body.length)})
+	sealer, err := ref.object.SealPart(body, seal.Part{Number: number, Length: body.length, Final: seal.MustBeFinal(number, body.length)})
 	if err != nil {
 		return nil, s3.ErrInternalError.WithCause(err)
 	}

@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -61,31 +61,40 @@ func (x *exchange) putSealed(p plan) error {
 
 // sendSealed seals body as a single object of the call's name and sends it.
 func (x *exchange) sendSealed(call *upstream.Call, body *objectBody, s *sealing) (*http.Response, error) {
-	if _, err := seal.SingleSize(body.length); err != nil {
-		return nil, entityTooLarge(body.length, seal.MaxSingle)
-	}
-	object, err := x.newSealed(x.r.Context(), seal.Single, objectName{call.Bucket, call.Key}, s)
+	object, sealer, err := x.sealSingle(x.r.Context(), call, plainBody{body, body.length}, s)
 	if err != nil {
 		return nil, err
 	}
 	defer object.Wipe()
-	if err := setEnvelope(call.Header, object.envelope); err != nil {
-		return nil, err
-	}
-	var plain io.Reader = body.Body
-	if body.Small() {
-		data, err := body.ReadSmall()
-		if err != nil {
-			return nil, err
-		}
-		plain = bytes.NewReader(data)
-	}
-	sealer, err := object.SealSingle(plain, body.length)
-	if err != nil {
-		return nil, s3.ErrInternalError.WithCause(err)
-	}
 	defer func() { _ = sealer.Close() }()
 	return x.sendSealer(call, sealer, body)
+}
+
+// plainBody is plaintext on its way up, of exactly that length.
+type plainBody struct {
+	io.Reader
+	length int64
+}
+
+// sealSingle makes the object that call creates, and a sealer of its bytes. None
+// is read yet. The caller wipes the object and closes the sealer.
+func (x *exchange) sealSingle(ctx context.Context, call *upstream.Call, body plainBody, s *sealing) (sealedObject, *seal.Sealer, error) {
+	if _, err := seal.SingleSize(body.length); err != nil {
+		return sealedObject{}, nil, entityTooLarge(body.length, seal.MaxSingle)
+	}
+	object, err := x.newSealed(ctx, seal.Single, objectName{call.Bucket, call.Key}, s)
+	if err != nil {
+		return sealedObject{}, nil, err
+	}
+	sealer, err := object.SealSingle(body, body.length)
+	if err == nil {
+		err = setEnvelope(call.Header, object.envelope)
+	}
+	if err != nil {
+		object.Wipe()
+		return sealedObject{}, nil, err
+	}
+	return object, sealer, nil
 }
 
 // sendSealer sends what sealer gives; all of it at once where body is small.
@@ -97,7 +106,7 @@ func (x *exchange) sendSealer(call *upstream.Call, sealer *seal.Sealer, body *ob
 	}
 	call.Data = make([]byte, sealer.Size())
 	if _, err := io.ReadFull(sealer, call.Data); err != nil {
-		return nil, s3.ErrInternalError.WithCause(err)
+		return nil, err // the body's own, as it is
 	}
 	return x.call(x.r.Context(), *call)
 }
