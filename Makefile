@@ -53,12 +53,7 @@ lint: $(GOLANGCI_LINT) $(OPA) ## Linters, and the policy library under stock opa
 FUZZTIME ?= 5s
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME (5s)
-	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' module policy rego 2>/dev/null | xargs -r -n1 dirname | sort -u); do \
-		for target in $$($(GO) test -list '^Fuzz' "./$$package" | grep '^Fuzz'); do \
-			echo "fuzzing $$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$package"; \
-		done; \
-	done
+	.ci/fuzz $(FUZZTIME)
 
 BENCH ?=
 .PHONY: bench
