@@ -30,7 +30,8 @@ type exchange struct {
 	interrupted bool // by us, while the client was there
 	aside       bool // the work goes on beside the reply, whose headers are not its own
 
-	rec Record
+	asking askedInput
+	rec    Record
 }
 
 func (e *Engine) begin(w http.ResponseWriter, r *http.Request) *exchange {
@@ -74,6 +75,7 @@ func (x *exchange) finish() {
 	x.rec.Answered.Status = x.w.status
 	x.rec.Answered.BytesOut = x.w.bytes
 	x.rec.Duration.Total = x.e.cfg.Now().Sub(x.start).Microseconds()
+	x.recordInput()
 	operation := x.rec.Operation
 	if operation == "" {
 		operation = "unknown"
@@ -124,10 +126,21 @@ func (w *replyWriter) Write(p []byte) (int, error) {
 	if !w.wroteHeader {
 		w.WriteHeader(http.StatusOK)
 	}
-	n, err := w.w.Write(p)
-	w.bytes += int64(n)
-	return n, err
+	done := 0
+	for {
+		n, err := w.w.Write(p[done:min(len(p), done+writeSize)])
+		w.bytes += int64(n)
+		done += n
+		if err != nil || done >= len(p) {
+			return done, err
+		}
+	}
 }
+
+// writeSize is how much goes to the client's connection at once. Larger writes cost
+// more than they save: over loopback, whose packets take 65,483 bytes, each of
+// 64 KiB leaves a packet of 53 bytes behind, and a third of the time in the kernel.
+const writeSize = 32 << 10
 
 // Unwrap serves http.ResponseController.
 func (w *replyWriter) Unwrap() http.ResponseWriter { return w.w }
