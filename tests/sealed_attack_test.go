@@ -102,6 +102,11 @@ func TestSealedTamperedSingle(t *testing.T) {
 		v, twin := &victim{b, "k", body, b.stored("k")}, b.stored("other")
 		b.plant("k", v.stored)
 		b.holds(t, "k", body) // what is put back unchanged is the object
+		whole := v.stored
+		whole.parts = []int{len(whole.body)}
+		b.plant("k", whole) // also by parts, as tools do that restore
+		b.holds(t, "k", body)
+		b.ranges("k", body, [][2]int{{0, 9}, {chunk - 1, 2 * chunk}, {3 * chunk, 3*chunk + 999}})
 		for name, at := range map[string]int{
 			"magic": 0, "flags": 4, "length": 15, "check": 63, "first nonce": headerSize, "first chunk": headerSize + 100, "first tag": headerSize + storedChunk - 1,
 			"middle chunk": headerSize + storedChunk + 5000, "last chunk": -500, "last tag": -1,
@@ -132,7 +137,7 @@ func TestSealedTamperedSingle(t *testing.T) {
 			"a multipart envelope":         func(o *storedObject) { o.metadata[envelope] = changed(o.metadata[envelope], 3) },
 			"another key's id":             func(o *storedObject) { o.metadata[envelope] = changed(o.metadata[envelope], 8) },
 			"plaintext with the envelope":  func(o *storedObject) { o.body = bytes.Repeat([]byte("planted "), len(o.body)/8) },
-			"stored by parts":              func(o *storedObject) { o.parts = []int{len(o.body)} },
+			"stored by parts, changed":     func(o *storedObject) { o.parts = []int{len(o.body)}; o.body[len(o.body)-30] ^= 1 },
 			"a header of another's length": func(o *storedObject) { copy(o.body[:headerSize], twin.body[:headerSize]) },
 		} {
 			v.with(name, change)

@@ -57,6 +57,9 @@ func (x *exchange) serveCopy() error {
 	if err != nil {
 		return err
 	}
+	if err := x.plainSource(from); err != nil {
+		return err
+	}
 	if p.seal != nil || from.opened() {
 		return x.copySealed(p, from)
 	}

@@ -11,6 +11,9 @@ func (x *exchange) sealedBodyless(p plan) func() error {
 	if p.seal != nil { // CreateMultipartUpload
 		return func() error { return x.createSealed(p) }
 	}
+	if x.req.Op.Name == "ListMultipartUploads" && x.e.cfg.Keyrings != nil {
+		return func() error { return x.listUploads(p) }
+	}
 	rule := x.sealedRule(objectName{x.req.Bucket, x.req.Key})
 	if rule == nil {
 		return nil
@@ -43,7 +46,7 @@ var sealable = map[string]bool{
 // rejectRead refuses a reader whom policy gives neither plaintext nor
 // ciphertext.
 func (x *exchange) rejectRead() error {
-	no := policy.Finding{ID: "ENF-007", Message: "sealed objects are not given to this reader"}
+	no := policy.Finding{ID: "ENF-007", Message: "sealed objects are not given to this reader", Action: policy.ActionDeny}
 	x.rec.Outcome = OutcomeDenied
 	x.rec.Findings = append(x.rec.Findings, no)
 	return x.denial([]policy.Finding{no})

@@ -50,6 +50,7 @@ type objectStore struct {
 	objects map[string]*object // by path
 	uploads map[string]*upload
 	listing string   // what a listing is answered with
+	refusal string   // the error code that completions are answered with, if any
 	log     []string // method, path, query and range of each request
 	count   int
 }
@@ -81,7 +82,7 @@ func (s *objectStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.log = append(s.log, strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Method, r.URL.RequestURI(), r.Header.Get("Range"))))
 	q := r.URL.Query()
 	switch {
-	case q.Has("list-type"):
+	case q.Has("list-type"), r.Method == http.MethodGet && q.Has("uploads"):
 		_, _ = io.WriteString(w, s.listing)
 	case r.Method == http.MethodPost && q.Has("uploads"):
 		id := fmt.Sprintf("upload-%d", s.count)
@@ -182,6 +183,10 @@ func (s *objectStore) serveUpload(w http.ResponseWriter, r *http.Request, body [
 	case http.MethodGet:
 		s.listParts(w, r, u)
 	case http.MethodPost:
+		if s.refusal != "" {
+			s.refuse(w, http.StatusBadRequest, s.refusal)
+			return
+		}
 		s.complete(w, id, u, body)
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/seal"
-	"github.com/sealgate/sealgate/module/sigv4"
 	"github.com/sealgate/sealgate/module/upstream"
 	"github.com/sealgate/sealgate/policy"
 )
@@ -74,6 +73,9 @@ func (c *completion) send() (resp *http.Response, count int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	if err := c.verifyWhole(parts); err != nil {
+		return nil, 0, err
+	}
 	if closing > 0 {
 		last, err := c.close(ctx, closing, parts)
 		if err != nil {
@@ -87,8 +89,8 @@ func (c *completion) send() (resp *http.Response, count int, err error) {
 		return nil, 0, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		defer func() { _ = resp.Body.Close() }()
 		err := c.x.storeError(resp)
+		_ = resp.Body.Close()
 		if closing > 0 && errors.Is(err, s3.ErrInvalidPart) {
 			err = errClosingPart
 		}
@@ -100,7 +102,8 @@ func (c *completion) send() (resp *http.Response, count int, err error) {
 // part is one part of a completion: what the store is told, and what is in it.
 type part struct {
 	seal.Part
-	etag string
+	etag     string
+	checksum string // CRC-64/NVME of the stored bytes; "" for none
 }
 
 // check finds the parts the client names. closing is the number of the closing
@@ -114,7 +117,7 @@ func (c *completion) check(stored map[int]storedPart) (parts []part, closing int
 		if !ok || given != is || err != nil {
 			return nil, 0, s3.ErrInvalidPart.With("PartNumber", strconv.Itoa(w.PartNumber)).With("ETag", w.ETag).WithCause(err)
 		}
-		parts = append(parts, part{seal.Part{Number: w.PartNumber, Length: plain, Final: seal.MustBeFinal(w.PartNumber, plain)}, have.ETag})
+		parts = append(parts, part{seal.Part{Number: w.PartNumber, Length: plain, Final: seal.MustBeFinal(w.PartNumber, plain)}, have.ETag, have.ChecksumCRC64NVME})
 	}
 	gap, top := false, 0
 	for i, p := range parts {
@@ -154,14 +157,15 @@ func (c *completion) close(ctx context.Context, number int, parts []part) (part,
 	if err != nil {
 		return part{}, s3.ErrInternalError.WithCause(err)
 	}
-	resp, err := c.x.call(ctx, upstream.Call{
-		Method: http.MethodPut, Bucket: c.x.req.Bucket, Key: c.x.req.Key, Header: c.x.headHeader(),
-		Data: data, PayloadHash: sigv4.UnsignedPayload,
+	call := upstream.Call{
+		Method: http.MethodPut, Bucket: c.x.req.Bucket, Key: c.x.req.Key, Header: c.x.headHeader(), Data: data,
 		Query: s3.Query{
 			{Name: "partNumber", Value: strconv.Itoa(number), HasValue: true},
 			{Name: "uploadId", Value: c.ref.id, HasValue: true},
 		},
-	})
+	}
+	c.x.protect(&call)
+	resp, err := c.x.call(ctx, call)
 	if err != nil {
 		return part{}, err
 	}
@@ -170,14 +174,15 @@ func (c *completion) close(ctx context.Context, number int, parts []part) (part,
 		return part{}, err
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxErrorDocument))
-	return part{seal.Part{Number: number, Final: true}, resp.Header.Get("ETag")}, nil
+	return part{seal.Part{Number: number, Final: true}, resp.Header.Get("ETag"), call.Header.Get("X-Amz-Checksum-Crc64nvme")}, nil
 }
 
 // completionDocument names the parts of an object to the store.
 func completionDocument(parts []part) []byte {
 	type element struct {
-		PartNumber int
-		ETag       string
+		PartNumber        int
+		ETag              string
+		ChecksumCRC64NVME string `xml:",omitempty"`
 	}
 	doc := struct {
 		XMLName xml.Name  `xml:"CompleteMultipartUpload"`
@@ -185,7 +190,7 @@ func completionDocument(parts []part) []byte {
 		Part    []element `xml:"Part"`
 	}{Xmlns: "http://s3.amazonaws.com/doc/2006-03-01/"}
 	for _, p := range parts {
-		doc.Part = append(doc.Part, element{p.Number, p.etag})
+		doc.Part = append(doc.Part, element{p.Number, p.etag, p.checksum})
 	}
 	data, _ := xml.Marshal(doc) // of plain values: it does not fail
 	return data
@@ -218,6 +223,7 @@ func (c *completion) answer(resp *http.Response, count int) error {
 			// A listing computes sizes from this number.
 			x.rec.Findings = append(x.rec.Findings, policy.Finding{
 				ID: "ENF-008", Message: "the store's ETag does not tell the number of parts: sizes in listings will be wrong",
+				Action: policy.ActionAudit,
 			})
 		}
 		x.forgetUpload(c.ref.id)

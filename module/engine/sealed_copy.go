@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -58,6 +59,24 @@ func (x *exchange) sourceOf(header http.Header, key *sse.CustomerKey) (*copySour
 	}
 	s.raw = onRead == posture.OnReadPassThrough
 	return s, nil
+}
+
+// plainSource refuses a source that has no envelope where sealed objects are, and
+// begins as one: an object whose envelope was stripped must not pass for one that
+// was never sealed, by a copy no more than by reading it.
+func (x *exchange) plainSource(s *copySource) error {
+	if s.rule == nil || s.found.sealed() || s.sized && s.found.size < 4 {
+		return nil
+	}
+	r := &sealedRead{x: x, name: s.name, rule: s.rule}
+	if s.key != nil {
+		r.plan.send = sse.Choice{Mode: sse.C, Customer: s.key}
+	}
+	err := r.startsPlain(s.found)
+	if errors.Is(err, errChanged) {
+		return s3.ErrPreconditionFailed.WithCause(err)
+	}
+	return err
 }
 
 // onReadOfSource asks policy about the read that is part of a copy.
@@ -166,6 +185,7 @@ func (x *exchange) copyThrough(ctx context.Context, p plan, s *copySource) (http
 		defer object.Wipe()
 		defer func() { _ = sealer.Close() }()
 		call.Body, call.Length = sealer, sealer.Size()
+		x.protect(&call)
 	}
 	return x.sendCopy(ctx, call)
 }
@@ -215,6 +235,7 @@ func (x *exchange) copiedHeaders(ctx context.Context, h http.Header, s *copySour
 				h[name] = v
 			}
 		}
+		stripChunkedEncoding(h) // some stores keep it
 	}
 	if h.Get("X-Amz-Tagging-Directive") == "REPLACE" {
 		return nil
@@ -448,5 +469,6 @@ func (x *exchange) copyPartThrough(ctx context.Context, p plan, s *copySource, r
 	}
 	defer func() { _ = sealer.Close() }()
 	call.Body, call.Length = sealer, sealer.Size()
+	x.protect(&call)
 	return x.sendCopy(ctx, call)
 }

@@ -103,3 +103,84 @@ func TestSealedPartCopy(t *testing.T) {
 		t.Errorf("a range behind the end: %d %s", a.StatusCode, a.body)
 	}
 }
+
+// An object without its envelope is no source of a copy, where sealed objects are;
+// one that was never sealed is.
+func TestSealedCopyStripped(t *testing.T) {
+	t.Parallel()
+	b, store := sealedBed(t)
+	b.put("/bucket/mixed/stripped", pattern(100_000))
+	store.setHeader("/bucket/mixed/stripped", func(o *object) { o.header.Del(envelopeHeader) })
+	for _, to := range []string{"", "all/", "mixed/", "other/"} {
+		path := "/bucket/" + to + "copy"
+		a := b.do(b.request(http.MethodPut, path, "", "X-Amz-Copy-Source: /bucket/mixed/stripped"))
+		if a.err(t).Code != "BadGateway" || b.recordOf(a).Outcome != OutcomeDamaged {
+			t.Errorf("to %s: %d %s", path, a.StatusCode, a.body)
+		}
+		if a := b.get(path); a.StatusCode == http.StatusOK {
+			t.Errorf("%s was written: %d bytes", path, len(a.body))
+		}
+	}
+	u := b.begin("/bucket/all/parts")
+	for _, more := range []string{"", "X-Amz-Copy-Source-Range: bytes=5-99"} {
+		header := []string{"X-Amz-Copy-Source: /bucket/mixed/stripped"}
+		if more != "" {
+			header = append(header, more)
+		}
+		if a := b.do(b.request(http.MethodPut, u.path+"?partNumber=1&"+u.query(), "", header...)); a.err(t).Code != "BadGateway" {
+			t.Errorf("a part of it: %d %s", a.StatusCode, a.body)
+		}
+	}
+	for _, size := range []int{0, 1, 3, 4, 1000} {
+		plain := pattern(size)
+		store.mu.Lock()
+		store.store("/bucket/mixed/plain", plain, http.Header{}, fmt.Sprint("plain", size))
+		store.mu.Unlock()
+		if a := b.do(b.request(http.MethodPut, "/bucket/all/copy", "", "X-Amz-Copy-Source: /bucket/mixed/plain")); a.StatusCode != http.StatusOK {
+			t.Errorf("a plain one of %d bytes: %d %s", size, a.StatusCode, a.body)
+		}
+		if a := b.get("/bucket/all/copy"); a.body != string(plain) {
+			t.Errorf("%d bytes, want %d", len(a.body), size)
+		}
+	}
+}
+
+// A single object that was uploaded in parts without the gateway, as when it is
+// restored from a backup, opens: its bytes are authentic, whatever its ETag tells.
+func TestSealedRestoredInParts(t *testing.T) {
+	t.Parallel()
+	b, store := sealedBed(t)
+	for _, size := range []int{0, 100, 200_000} {
+		for _, prefix := range []string{"all/", "mixed/"} {
+			path, plain := fmt.Sprintf("/bucket/%s%d", prefix, size), pattern(size)
+			b.put(path, plain)
+			store.setHeader(path, func(o *object) { o.etag = `"0123456789abcdef0123456789abcdef-3"` })
+			a := b.get(path)
+			if a.StatusCode != http.StatusOK || a.body != string(plain) || a.Header.Get("ETag") != `"0123456789abcdef0123456789abcdef-3"` {
+				t.Errorf("%s: %d, %d bytes, %s", path, a.StatusCode, len(a.body), a.Header.Get("ETag"))
+			}
+			for _, r := range ranges(size) {
+				b.checkRange(path, plain, r)
+			}
+			if a := b.do(b.request(http.MethodHead, path, "")); a.Header.Get("Content-Length") != fmt.Sprint(size) {
+				t.Errorf("HEAD %s: %d, length %s", path, a.StatusCode, a.Header.Get("Content-Length"))
+			}
+			if a := b.get(path+"?attributes", "X-Amz-Object-Attributes: ObjectSize"); !strings.Contains(a.body, fmt.Sprintf("<ObjectSize>%d<", size)) {
+				t.Errorf("attributes of %s: %d %s", path, a.StatusCode, a.body)
+			}
+			if a := b.get(path + "?partNumber=1"); a.body != string(plain) {
+				t.Errorf("part 1 of %s: %d, %d bytes", path, a.StatusCode, len(a.body))
+			}
+			if a := b.do(b.request(http.MethodPut, path+"-copy", "", "X-Amz-Copy-Source: "+path)); a.StatusCode != http.StatusOK || b.get(path+"-copy").body != string(plain) {
+				t.Errorf("copy of %s: %d %s", path, a.StatusCode, a.body)
+			}
+			if size < 100 {
+				continue
+			}
+			store.setHeader(path, func(o *object) { o.body = append([]byte(nil), o.body...); o.body[len(o.body)-20] ^= 1 })
+			if a, cut := b.read(path, reading{}); cut == nil && a.StatusCode == http.StatusOK {
+				t.Errorf("%s opens altered", path)
+			}
+		}
+	}
+}

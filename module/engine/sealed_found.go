@@ -35,14 +35,13 @@ func foundIn(resp *http.Response) (f found, ok bool) {
 
 func (f found) sealed() bool { return f.envelope != "" }
 
-// kind is what the envelope says; ok is false where it is malformed or does not
-// agree with the number of parts.
+// kind is what the envelope says; ok is false where it is malformed. An object of
+// one part may have a number of parts in its ETag all the same: a copy that was
+// made without the gateway and uploaded in parts. All its bytes are authentic or
+// it does not open, whatever the ETag says.
 func (f found) kind() (kind seal.Kind, ok bool) {
 	e, err := seal.ParseEnvelope(f.envelope)
-	if err != nil {
-		return 0, false
-	}
-	return e.Kind, e.Kind == seal.Multipart || f.parts == 0
+	return e.Kind, err == nil
 }
 
 // plain is the size of the plaintext of a sealed object, by arithmetic on what

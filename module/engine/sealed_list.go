@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -176,14 +177,17 @@ func (x *exchange) headListed(ctx context.Context, at written) (found, error) {
 
 // parseListing finds the objects of a ListObjects, ListObjectsV2 or
 // ListObjectVersions document.
-func parseListing(doc []byte) ([]*listed, error) {
+func parseListing(doc []byte) ([]*listed, error) { return parseEntries(doc, "Contents", "Version") }
+
+// parseEntries finds the entries of a listing, in elements of these names.
+func parseEntries(doc []byte, names ...string) ([]*listed, error) {
 	var objects []*listed
 	escaped, last := false, -1
 	err := eachLeaf(doc, func(l leaf) {
 		if len(l.path) == 2 && l.path[1] == "EncodingType" {
 			escaped = l.text == "url"
 		}
-		if len(l.path) != 3 || l.path[1] != "Contents" && l.path[1] != "Version" {
+		if len(l.path) != 3 || !slices.Contains(names, l.path[1]) {
 			return
 		}
 		if l.entry != last {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"net/http"
@@ -33,7 +34,7 @@ func (x *exchange) listSealedParts(p plan) error {
 	if err != nil {
 		return err
 	}
-	edits, err := partEdits(doc, x.req.UploadID)
+	edits, err := partEdits(doc, x.req)
 	if err != nil {
 		return errUnreadable(err)
 	}
@@ -42,26 +43,80 @@ func (x *exchange) listSealedParts(p plan) error {
 }
 
 // partEdits are what clients see differently of a ListParts document.
-func partEdits(doc []byte, uploadID string) ([]textAt, error) {
+//
+// A part without plaintext that stands behind another one is not shown: it is the
+// closing part of a completion that failed, and a client that goes on from what is
+// listed would take it for one of its own. If it is one of its own after all, the
+// object is the same without it.
+func partEdits(doc []byte, req *s3.Request) ([]textAt, error) {
+	marker, _ := req.Query.Get("part-number-marker")
+	after, _ := strconv.Atoi(marker)
 	var edits []textAt
+	var part partEntry
+	first := after <= 0
+	flush := func() {
+		if part.seen && part.empty && !first {
+			edits = append(edits, textAt{start: part.start, end: elementEnd(doc, part.end, "Part")})
+		} else {
+			edits = append(edits, part.edits...)
+		}
+		first = first && !part.seen
+	}
 	err := eachLeaf(doc, func(l leaf) {
 		name := l.path[len(l.path)-1]
-		part := len(l.path) == 3 && l.path[1] == "Part"
+		inPart := len(l.path) == 3 && l.path[1] == "Part"
+		if inPart && (!part.seen || l.entry != part.start) {
+			flush()
+			part = partEntry{seen: true, start: l.entry}
+		}
+		if inPart {
+			part.end = l.outer.end
+		}
 		switch {
 		case len(l.path) == 2 && name == "UploadId":
-			edits = append(edits, textAt{l.start, l.end, escapedXML(uploadID)})
-		case part && name == "ETag":
-			edits = append(edits, textAt{l.start, l.end, escapedXML(clientETag(l.text))})
-		case part && name == "Size":
+			edits = append(edits, textAt{l.start, l.end, escapedXML(req.UploadID)})
+		case inPart && name == "ETag":
+			part.edits = append(part.edits, textAt{l.start, l.end, escapedXML(clientETag(l.text))})
+		case inPart && name == "Size":
 			stored, err := strconv.ParseInt(l.text, 10, 64)
 			if plain, err2 := seal.PartPlain(stored); err == nil && err2 == nil {
-				edits = append(edits, textAt{l.start, l.end, itoa(plain)})
+				part.empty = plain == 0
+				part.edits = append(part.edits, textAt{l.start, l.end, itoa(plain)})
 			}
+		case inPart && strings.HasPrefix(name, "Checksum"):
+			part.edits = append(part.edits, l.outer)
 		case strings.HasPrefix(name, "Checksum"):
 			edits = append(edits, l.outer)
 		}
 	})
+	flush()
 	return edits, err
+}
+
+// partEntry is a part of a ListParts document.
+type partEntry struct {
+	seen, empty bool
+	start, end  int // of the element; the end of its last leaf
+	edits       []textAt
+}
+
+// elementEnd is where an element of that name ends of which the last leaf with
+// text ends at from.
+func elementEnd(doc []byte, from int, name string) int {
+	for {
+		i := bytes.Index(doc[from:], []byte("</"))
+		if i < 0 {
+			return len(doc)
+		}
+		tag, end, err := cutTag(doc, from+i)
+		if err != nil {
+			return len(doc)
+		}
+		if string(localName(tag[1:])) == name {
+			return end
+		}
+		from = end
+	}
 }
 
 // storedPart is a part of an upload as the store lists it.
@@ -69,6 +124,9 @@ type storedPart struct {
 	PartNumber int
 	ETag       string
 	Size       int64
+	// ChecksumCRC64NVME is what the part came with, if it did; the store wants
+	// to hear it again.
+	ChecksumCRC64NVME string
 }
 
 // partsOf lists all parts of an upload.

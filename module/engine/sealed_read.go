@@ -309,6 +309,7 @@ func (r *sealedRead) looksPlain(body io.ReadCloser) (io.ReadCloser, error) {
 // startsPlain looks at the first bytes of an object that is not sealed.
 func (r *sealedRead) startsPlain(now found) error {
 	call := r.x.pinned(r.name, now)
+	r.plan.send.Apply(call.Header) // a key that the client had the store encrypt it with
 	call.Header.Set("Range", "bytes=0-3")
 	resp, err := r.x.call(r.x.r.Context(), call)
 	if err != nil {

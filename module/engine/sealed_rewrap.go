@@ -158,7 +158,7 @@ func (x *exchange) copyParts(ctx context.Context, p plan, s *copySource, envelop
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, part{seal.Part{Number: rank}, etag})
+		parts = append(parts, part{Part: seal.Part{Number: rank}, etag: etag})
 		offset += stored
 	}
 	call := upstream.Call{Method: http.MethodPost, Bucket: x.req.Bucket, Key: x.req.Key, Header: x.headHeader(), Query: uploadQuery(id), Once: true}

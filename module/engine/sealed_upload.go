@@ -37,6 +37,7 @@ func (x *exchange) createSealed(p plan) error {
 	if err := setEnvelope(call.Header, object.envelope); err != nil {
 		return err
 	}
+	x.announceChecksum(call.Header)
 	resp, err := x.call(x.r.Context(), call)
 	if err != nil {
 		return err
@@ -229,7 +230,7 @@ func (x *exchange) sealedAs(ref uploadRef, s *sealing) error {
 	if ref.object.keyring == s.keyring {
 		return nil
 	}
-	no := policy.Finding{ID: "ENF-003", Message: "the upload was begun under another keyring than is decided for its object now"}
+	no := policy.Finding{ID: "ENF-003", Message: "the upload was begun under another keyring than is decided for its object now", Action: policy.ActionDeny}
 	x.rec.Outcome = OutcomeDenied
 	x.rec.Findings = append(x.rec.Findings, no)
 	return x.denial([]policy.Finding{no})

@@ -277,3 +277,95 @@ func TestSealedLayoutIsRemembered(t *testing.T) {
 		t.Errorf("%d requests cold, %d warm", len(cold), len(warm))
 	}
 }
+
+// listed are the numbers and sizes of the parts that a client is shown.
+func (u *uploading) listed(query string) string {
+	u.b.t.Helper()
+	a := u.b.get(u.path + "?" + query + u.query())
+	var doc struct {
+		Part []struct{ PartNumber, Size int }
+	}
+	if err := xml.Unmarshal([]byte(a.body), &doc); err != nil || a.StatusCode != http.StatusOK || strings.Contains(a.body, "hecksum") {
+		u.b.t.Fatalf("ListParts: %d %s", a.StatusCode, a.body)
+	}
+	return fmt.Sprint(doc.Part)
+}
+
+// What a completion that failed leaves behind is not shown as a part, nor in the
+// way of what the client does next.
+func TestSealedCompleteRefused(t *testing.T) {
+	t.Parallel()
+	b, store := sealedBed(t)
+	u := b.begin("/bucket/all/k")
+	u.part(1, pattern(5*mib))
+	u.part(2, pattern(5*mib+1))
+	refuse := func(code string) {
+		store.mu.Lock()
+		defer store.mu.Unlock()
+		store.refusal = code
+	}
+	refuse("EntityTooSmall")
+	if a := u.complete(1, 2); a.StatusCode != http.StatusBadRequest || !strings.Contains(a.body, "<Code>EntityTooSmall<") {
+		t.Errorf("a completion that the store refuses: %d %s", a.StatusCode, a.body)
+	}
+	store.mu.Lock()
+	for _, open := range store.uploads {
+		if len(open.parts) != 3 {
+			t.Errorf("the store has %d parts", len(open.parts))
+		}
+	}
+	store.mu.Unlock()
+	for query, want := range map[string]string{
+		"": "[{1 5242880} {2 5242881}]", "max-parts=2&": "[{1 5242880} {2 5242881}]", "max-parts=1&part-number-marker=1&": "[{2 5242881}]",
+		"max-parts=1&part-number-marker=2&": "[]", "part-number-marker=1&": "[{2 5242881}]",
+	} {
+		if got := u.listed(query); got != want {
+			t.Errorf("ListParts with %q: %s, want %s", query, got, want)
+		}
+	}
+	u.part(3, pattern(5*mib+2)) // in the place of the closing part
+	if got, want := u.listed(""), "[{1 5242880} {2 5242881} {3 5242882}]"; got != want {
+		t.Errorf("ListParts: %s, want %s", got, want)
+	}
+	refuse("")
+	if a := u.complete(1, 2, 3); a.StatusCode != http.StatusOK {
+		t.Errorf("complete: %d %s", a.StatusCode, a.body)
+	}
+	if a := b.get("/bucket/all/k"); a.body != string(pattern(5*mib))+string(pattern(5*mib+1))+string(pattern(5*mib+2)) {
+		t.Errorf("%d bytes, or others", len(a.body))
+	}
+
+	u = b.begin("/bucket/all/empty")
+	u.part(4, nil)
+	if got, want := u.listed(""), "[{4 0}]"; got != want {
+		t.Errorf("ListParts of one empty part: %s, want %s", got, want)
+	}
+}
+
+// A client names the attempt of each part that it means: once another one has
+// taken its place, a completion with the first is refused.
+func TestSealedCompleteNamesAttempts(t *testing.T) {
+	t.Parallel()
+	b, store := sealedBed(t)
+	u := b.begin("/bucket/all/k")
+	u.part(1, pattern(100))
+	first := u.etags[1]
+	u.part(1, pattern(100)) // the same bytes: another attempt all the same
+	if u.etags[1] == first {
+		t.Fatal("two attempts with one ETag")
+	}
+	second := u.etags[1]
+	u.etags[1] = first
+	if a := u.complete(1); a.err(t).Code != "InvalidPart" {
+		t.Errorf("with the first attempt: %d %s", a.StatusCode, a.body)
+	}
+	store.mu.Lock()
+	if store.objects["/bucket/all/k"] != nil {
+		t.Error("the object was written")
+	}
+	store.mu.Unlock()
+	u.etags[1] = second
+	if a := u.complete(1); a.StatusCode != http.StatusOK || b.get("/bucket/all/k").body != string(pattern(100)) {
+		t.Errorf("with the second: %d %s", a.StatusCode, a.body)
+	}
+}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/seal"
-	"github.com/sealgate/sealgate/module/sigv4"
 	"github.com/sealgate/sealgate/module/sse"
 	"github.com/sealgate/sealgate/module/upstream"
 )
@@ -99,15 +98,16 @@ func (x *exchange) sealSingle(ctx context.Context, call *upstream.Call, body pla
 
 // sendSealer sends what sealer gives; all of it at once where body is small.
 func (x *exchange) sendSealer(call *upstream.Call, sealer *seal.Sealer, body *objectBody) (*http.Response, error) {
-	call.PayloadHash = sigv4.UnsignedPayload
 	if !body.Small() {
 		call.Body, call.Length = sealer, sealer.Size()
+		x.protect(call)
 		return x.call(x.r.Context(), *call)
 	}
 	call.Data = make([]byte, sealer.Size())
 	if _, err := io.ReadFull(sealer, call.Data); err != nil {
 		return nil, err // the body's own, as it is
 	}
+	x.protect(call)
 	return x.call(x.r.Context(), *call)
 }
 

@@ -72,6 +72,9 @@ func New(c Config) (*Client, error) {
 // IsAWS reports whether the store is AWS's own.
 func (c *Client) IsAWS() bool { return isAWS(c.endpoint.Hostname()) }
 
+// IsTLS reports whether the store is spoken to over TLS.
+func (c *Client) IsTLS() bool { return c.endpoint.Scheme == "https" }
+
 // Name is the store's host, and port if there is one, for records and metrics.
 func (c *Client) Name() string { return c.endpoint.Host }
 
