@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -51,10 +52,21 @@ func plainKey(key string) (plain string, differs bool) {
 	return plain, true
 }
 
+// note adds a finding that does not deny, unless there is one of that id.
+func (d *Decision) note(f Finding) {
+	if !slices.ContainsFunc(d.Findings, func(g Finding) bool { return g.ID == f.ID }) {
+		d.Findings = append(d.Findings, f)
+	}
+}
+
 // agree denies what is decided otherwise of the same request under its plain name.
 func (d *Decision) agree(other Decision, name string) {
 	for _, f := range other.Findings {
-		d.deny(f)
+		if f.Denies() {
+			d.deny(f)
+		} else {
+			d.note(f)
+		}
 	}
 	if !other.Allow {
 		d.Allow = false

@@ -18,7 +18,8 @@ import (
 // its keys hold every part of the input any rule mentions (projection), they are
 // compared byte by byte, and a policy for which that cannot be said is not cached. So
 // an entry cannot become wrong with time, and none has a time to live: what depends on
-// the hour has the hour in its key, a change of policy, posture or grants begins with
+// the hour has the hour in its key, what a date of the posture changes has the span
+// between two dates, a change of policy, posture or grants begins with
 // an empty cache. Only decisions are kept, never faults, and only what Rego answered:
 // grants are judged and the floors applied for each request anew.
 //

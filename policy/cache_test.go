@@ -202,7 +202,7 @@ func TestMissedRead(t *testing.T) {
 		if sampled.cache.stopped() == "" || differ(sampled) {
 			t.Error("the mistake was not found")
 		}
-		engine := &Engine{}
+		engine := &Engine{live: &live{now: sampled.now}}
 		engine.current.Store(sampled)
 		if status := engine.Status(); status.Cached || status.Uncached == "" {
 			t.Errorf("got %+v", status)

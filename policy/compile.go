@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -33,22 +34,32 @@ func compile(s sources) (*ast.Compiler, error) {
 	if err := checkSite(site); err != nil {
 		return nil, err
 	}
-	for name, module := range site {
-		modules[name] = module
-	}
-	schemas, err := schemaSet()
+	maps.Copy(modules, site)
+	return compileModules(modules)
+}
+
+// compileModules compiles strictly, with the input schema for every module.
+func compileModules(modules map[string]*ast.Module) (*ast.Compiler, error) {
+	compiler, err := newCompiler()
 	if err != nil {
 		return nil, err
 	}
-	compiler := ast.NewCompiler().
-		WithStrict(true).
-		WithCapabilities(capabilities()).
-		WithSchemas(schemas).
-		WithUseTypeCheckAnnotations(true)
 	if compiler.Compile(modules); compiler.Failed() {
 		return nil, compiler.Errors
 	}
 	return compiler, nil
+}
+
+func newCompiler() (*ast.Compiler, error) {
+	schemas, err := schemaSet()
+	if err != nil {
+		return nil, err
+	}
+	return ast.NewCompiler().
+		WithStrict(true).
+		WithCapabilities(capabilities()).
+		WithSchemas(schemas).
+		WithUseTypeCheckAnnotations(true), nil
 }
 
 // prepare makes the entrypoint ready to be asked. There is no data.

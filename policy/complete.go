@@ -52,6 +52,9 @@ func (in *Input) complete(now func() time.Time) {
 	for i := range in.Document.Settings {
 		in.Document.Settings[i].complete()
 	}
+	if !in.Transport.ClientCert.Present {
+		in.Transport.ClientCert = ClientCert{}
+	}
 	in.Transport.TLSVersionNum = tlsVersionNumber(in.Transport)
 	if in.Time.NS == 0 {
 		in.Time = TimeAt(now())
@@ -100,6 +103,15 @@ func (p *Posture) complete() {
 	}
 	if p.OnRead == "" {
 		p.OnRead = posture.OnReadDecrypt
+	}
+	if p.Enforcement == "" {
+		p.Enforcement = posture.EnforcementEnforce
+	}
+	if p.Presign == "" {
+		p.Presign = posture.PresignAll
+	}
+	if p.Deletes == "" {
+		p.Deletes = posture.DeletesAllow
 	}
 }
 

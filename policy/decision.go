@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/sealgate/sealgate/policy/posture"
 )
 
 // DecisionSchema is the identifier of the decision document.
@@ -12,18 +14,27 @@ const DecisionSchema = "sealgate.decision/v1"
 // Decision is the answer for one request. Its slices and maps belong to the caller.
 type Decision struct {
 	Allow      bool       `json:"allow"`
-	Findings   []Finding  `json:"findings"` // why it was denied; empty when allowed
+	Findings   []Finding  `json:"findings"` // what was found; denied if one of them denies
 	Encryption Encryption `json:"encryption"`
 	OnRead     string     `json:"on_read"` // decrypt, pass-through or reject
 	Revision   string     `json:"revision"`
 }
 
-// Finding is one reason for a denial.
+// Finding is one thing a rule found wrong with a request.
 type Finding struct {
 	ID      string `json:"id"`  // AAA-000
 	Message string `json:"msg"` // for the operator
 	Path    string `json:"path"`
+	Action  string `json:"action"` // what comes of it: one of the Action constants
+	Waiver  string `json:"waiver"` // id of the exception or break-glass window that lifted it, "" none
 }
+
+// The values of Finding.Action. Findings of a rule that is off are not shown.
+const (
+	ActionDeny  = posture.ActionDeny  // the request is refused
+	ActionWarn  = posture.ActionWarn  // the client is told, and the record
+	ActionAudit = posture.ActionAudit // the record is told
+)
 
 // Encryption is how a write must be encrypted. Mode is Unchanged for operations
 // that write nothing and on denials for which no rule requires a mode.
@@ -64,6 +75,8 @@ func (d Decision) detached() (Decision, bool) {
 		own(&f.ID)
 		own(&f.Message)
 		own(&f.Path)
+		own(&f.Action)
+		own(&f.Waiver)
 	}
 	e := &d.Encryption
 	for i := range e.AllowedKeys {

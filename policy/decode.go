@@ -38,7 +38,7 @@ func (r *reader) fail(path, format string, args ...any) {
 	}
 }
 
-// object returns exactly the named fields. A name ending in '?' may be missing.
+// object returns exactly the named fields.
 func (r *reader) object(path string, v ast.Value, names ...string) map[string]ast.Value {
 	if r.err != nil {
 		return nil
@@ -50,15 +50,9 @@ func (r *reader) object(path string, v ast.Value, names ...string) map[string]as
 	}
 	out := make(map[string]ast.Value, len(names))
 	for _, name := range names {
-		optional := name[len(name)-1] == '?'
-		if optional {
-			name = name[:len(name)-1]
-		}
 		term := o.Get(ast.InternedTerm(name))
 		if term == nil {
-			if !optional {
-				r.fail(path, "has no %s", name)
-			}
+			r.fail(path, "has no %s", name)
 			continue
 		}
 		out[name] = term.Value
@@ -119,13 +113,14 @@ func (r *reader) each(path string, v ast.Value, visit func(ast.Value)) int {
 func (r *reader) findings(v ast.Value) []Finding {
 	var out []Finding
 	r.each("findings", v, func(v ast.Value) {
-		f := r.object("findings", v, "id", "msg", "path?")
+		f := r.object("findings", v, "id", "msg", "path", "action", "waiver")
 		if r.err != nil {
 			return
 		}
-		finding := Finding{ID: r.text("findings.id", f["id"]), Message: r.text("findings.msg", f["msg"])}
-		if path, ok := f["path"]; ok {
-			finding.Path = r.text("findings.path", path)
+		finding := Finding{
+			ID: r.text("findings.id", f["id"]), Message: r.text("findings.msg", f["msg"]), Path: r.text("findings.path", f["path"]),
+			Action: r.word("findings.action", f["action"], ActionDeny, ActionWarn, ActionAudit),
+			Waiver: r.text("findings.waiver", f["waiver"]),
 		}
 		if !ruleID(finding.ID) {
 			r.fail("findings.id", "%.100q is not of the form AAA-000", finding.ID)

@@ -48,11 +48,17 @@ func TestDecodeRefuses(t *testing.T) {
 		"no findings":             {`"findings": [],`, ``},
 		"findings as object":      {`"findings": []`, `"findings": {}`},
 		"finding as text":         {`[],`, `["no"],`},
-		"finding without id":      {`[],`, `[{"msg": "no"}],`},
-		"finding without message": {`[],`, `[{"id": "ABC-001"}],`},
-		"finding with more":       {`[],`, `[{"id": "ABC-001", "msg": "m", "severity": "low"}],`},
-		"finding with odd id":     {`[],`, `[{"id": "ABC-01", "msg": "m"}],`},
-		"finding with odd path":   {`[],`, `[{"id": "ABC-001", "msg": "m", "path": 1}],`},
+		"finding without id":      {`[],`, `[{"msg": "no", "path": "", "action": "warn", "waiver": ""}],`},
+		"finding without message": {`[],`, `[{"id": "ABC-001", "path": "", "action": "warn", "waiver": ""}],`},
+		"finding with more":       {`[],`, `[{"id": "ABC-001", "msg": "m", "path": "", "action": "warn", "waiver": "", "severity": "low"}],`},
+		"finding with odd id":     {`[],`, `[{"id": "ABC-01", "msg": "m", "path": "", "action": "warn", "waiver": ""}],`},
+		"finding with odd path":   {`[],`, `[{"id": "ABC-001", "msg": "m", "path": 1, "action": "warn", "waiver": ""}],`},
+		"finding without path":    {`[],`, `[{"id": "ABC-001", "msg": "m", "action": "warn", "waiver": ""}],`},
+		"finding without action":  {`[],`, `[{"id": "ABC-001", "msg": "m", "path": "", "waiver": ""}],`},
+		"finding that is off":     {`[],`, `[{"id": "ABC-001", "msg": "m", "path": "", "action": "off", "waiver": ""}],`},
+		"finding of odd action":   {`[],`, `[{"id": "ABC-001", "msg": "m", "path": "", "action": "Warn", "waiver": ""}],`},
+		"finding without waiver":  {`[],`, `[{"id": "ABC-001", "msg": "m", "path": "", "action": "warn"}],`},
+		"finding of odd waiver":   {`[],`, `[{"id": "ABC-001", "msg": "m", "path": "", "action": "warn", "waiver": []}],`},
 		"no encryption":           {`"encryption"`, `"encription"`},
 		"encryption as text":      {`"encryption": {`, `"encryption": "sse-kms", "x": {`},
 		"unknown mode":            {`sse-kms`, `sse-kmss`},
@@ -96,7 +102,7 @@ func TestDecodeRefuses(t *testing.T) {
 // FuzzDecode holds the decoder against the schema: it accepts exactly what fits.
 func FuzzDecode(f *testing.F) {
 	f.Add(goodDecision)
-	f.Add(strings.Replace(goodDecision, `[],`, `[{"id": "ABC-001", "msg": "m", "path": "p"}],`, 1))
+	f.Add(strings.Replace(goodDecision, `[],`, `[{"id": "ABC-001", "msg": "m", "path": "p", "action": "audit", "waiver": "w"}],`, 1))
 	f.Add(strings.Replace(goodDecision, `sse-kms`, `unchanged`, 1))
 	f.Add(`{"schema": 1}`)
 	f.Add(`[[], {}]`)

@@ -12,8 +12,8 @@
 // Nothing odd is an allow. A policy that is undefined, contradicts itself, has a
 // failing built-in function, takes too long, panics, answers in another form, or is
 // not there gives a *Fault and no decision. On top of what Rego says some floors are
-// held in Go (floor.go): a write has a mode, no weaker than its posture, and every
-// action has a grant. No rule can lift them.
+// held in Go (floor.go): a write has a mode, no weaker than its posture, every action
+// has a grant, and every finding the action the posture gives it. No rule can lift them.
 //
 // A decision is a function of its Input and the Generation: policies have no network,
 // no clock and no chance, and the input carries its own time and the revision. So the
@@ -46,6 +46,8 @@
 //	}
 //
 // A finding has an id of the form AAA-000, a msg, and may have a path into the input.
+// What comes of it, whether it denies, warns or is only recorded, the posture says, not
+// the rule.
 // A requirement has a mode and may have key_id, keyring, context, bucket_key ("yes",
 // "no"), on_conflict, allowed_keys and on_read. Requirements are joined by strength
 // with that of the posture, so that a site can ask for more and never for less; see

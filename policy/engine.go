@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,17 +10,33 @@ import (
 // DefaultTimeout is how long one evaluation may take before it is a fault.
 const DefaultTimeout = 25 * time.Millisecond
 
-// DefaultInterval is how often Watch looks at the files.
-const DefaultInterval = 2 * time.Second
-
 // Options configure an Engine.
 type Options struct {
 	// PostureFile is the path of posture.yaml. Required.
 	PostureFile string
-	// SiteDir is the directory of the site's Rego. Empty means the shipped library
-	// alone; a directory that cannot be read is a load error, so that a misspelt
-	// path does not leave a site without its rules.
+	// Site is where the site's Rego comes from. Nil means Directory(SiteDir).
+	Site SiteSource
+	// SiteDir is the directory of the site's Rego where there is no Site. Empty means
+	// the shipped library alone.
 	SiteDir string
+	// Gate is what a policy has to pass before it is put into force, after it was
+	// compiled and probed. The steps are run in order, one policy at a time.
+	Gate []Step
+	// Waived are steps that are not in Gate and whose absence is to be shown.
+	Waived []Waived
+	// After is an engine that this one follows, with the same source and posture file
+	// and perhaps other keyrings: what is in force there is what new content is held
+	// against, and stays in force if that does not pass. May be nil.
+	After *Engine
+	// Observe is told of every decision on a request, and of what could not be
+	// decided. It is called from many goroutines and must return at once; of the input
+	// and the decision it may keep copies only. Replay does not tell it. May be nil.
+	Observe func(*Input, Decision, error)
+	// MaxStaleness is how long requests are decided without knowing that the policy
+	// in force is the newest there is; 0 means for ever.
+	MaxStaleness time.Duration
+	// Stale is what happens then; "" means StaleDenyWrites.
+	Stale StaleAction
 	// CheckAction says whether requests can need an action that a grant names, which
 	// may be a pattern such as s3:Get*. Its error keeps the posture from being
 	// loaded, so that a misspelt action does not leave somebody without a grant.
@@ -42,16 +57,25 @@ type Options struct {
 // concurrent use. A nil Engine has nothing loaded.
 type Engine struct {
 	options Options
+	live    *live
 	current atomic.Pointer[Generation]
 
-	mu     sync.Mutex // serialises loading and guards what follows
-	tried  string     // what the last attempt to load was made on
-	failed error      // why it failed, nil when it did not
-	at     time.Time  // when it failed
+	loading sync.Mutex // one policy at a time; guards tried and again
+	tried   string     // what the last attempt to load was made on
+	again   again
+
+	mu       sync.Mutex  // guards what follows
+	previous *Generation // what Rollback puts into force
+	refused  refusals
+	seen     string // Site.Digest of what the source had last
+	failed   failure
+	unheard  failure // of the source
+	failures map[string]uint64
 }
 
-// New loads library, site directory and posture. An error means that there is no
-// policy to run with.
+// New loads library, site and posture. An error means that there is no policy to run
+// with: where Options.After has one, or the source kept one, that one is run with, and
+// Status shows the error.
 func New(o Options) (*Engine, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
@@ -59,11 +83,32 @@ func New(o Options) (*Engine, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	e := &Engine{options: o}
-	if err := e.Reload(context.Background()); err != nil {
+	if o.Stale == "" {
+		o.Stale = StaleDenyWrites
+	}
+	after := o.After
+	o.After = nil // not to be kept alive
+	e := &Engine{options: o, failures: make(map[string]uint64)}
+	e.live = &live{observe: o.Observe, limit: o.MaxStaleness, action: o.Stale, now: o.Now}
+	ctx := context.Background()
+	e.follow(after)
+	e.restore(ctx)
+	err := e.start(ctx)
+	if err != nil && e.Current() == nil {
+		err = e.fallBack(ctx, err)
+	}
+	if e.Current() == nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+// site is where the site's Rego comes from.
+func (o Options) site() SiteSource {
+	if o.Site != nil {
+		return o.Site
+	}
+	return Directory(o.SiteDir)
 }
 
 // Current returns the policy in force. The result may be nil, which is a Generation
@@ -75,114 +120,114 @@ func (e *Engine) Current() *Generation {
 	return e.current.Load()
 }
 
-// Reload reads everything anew and puts it into force when it compiles and passes
-// its probe. On an error the last good policy stays and Status shows the error.
-func (e *Engine) Reload(ctx context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s, err := readSources(e.options)
+// Reload reads everything anew and puts it into force when it compiles and passes its
+// probe and the gate. It does so although the content was tried or rolled back from.
+// On an error the last good policy stays and Status shows the error.
+func (e *Engine) Reload(ctx context.Context) error { return e.ReloadWithout(ctx, Without{}) }
+
+// ReloadWithout is Reload without some steps of the gate.
+func (e *Engine) ReloadWithout(ctx context.Context, w Without) error {
+	if err := w.check(e.options.Gate); err != nil {
+		return err
+	}
+	e.loading.Lock()
+	defer e.loading.Unlock()
+	s, err := readSources(ctx, e.options)
+	if err == nil {
+		e.heard(s.siteDigest(), s.from)
+		e.refuse(refusals{})
+	}
+	return e.loadWithout(ctx, s, err, w)
+}
+
+// start loads what there is at first; where a policy is in force already, if it is
+// something else.
+func (e *Engine) start(ctx context.Context) error {
+	e.loading.Lock()
+	defer e.loading.Unlock()
+	s, err := readSources(ctx, e.options)
+	if err == nil {
+		e.heard(s.siteDigest(), s.from)
+		s = e.effective(s)
+	}
+	if e.current.Load() != nil && attempt(s, err) == e.tried {
+		return nil
+	}
 	return e.load(ctx, s, err)
 }
 
-// load is called with mu held.
+// load is called with loading held.
 func (e *Engine) load(ctx context.Context, s sources, err error) error {
+	return e.loadWithout(ctx, s, err, Without{})
+}
+
+func (e *Engine) loadWithout(ctx context.Context, s sources, err error, w Without) error {
 	e.tried = attempt(s, err)
 	var g *Generation
 	if err == nil {
-		g, err = build(ctx, e.options, s)
+		g, err = e.admit(ctx, s, w)
 	}
-	e.failed = err
-	var f *Fault
-	if errors.As(err, &f) && f.ID == FaultTimeout {
-		e.tried = "" // the machine was busy; the content may be good
+	if ctx.Err() != nil && err != nil {
+		e.tried = "" // given up by the caller; nothing is known of the content
 	}
+	e.again.after(err)
 	if err != nil {
-		e.at = e.options.Now()
+		e.fail(err)
 		return err
 	}
-	e.current.Store(g)
+	e.activate(ctx, g)
 	return nil
 }
 
-// attempt names what a load is tried on: content, or the reason there is none.
-func attempt(s sources, err error) string {
-	if err != nil {
-		return err.Error()
-	}
-	return s.revision()
-}
-
-// Status says what is in force and whether the last attempt to replace it failed.
-type Status struct {
-	Revision string    // of the policy in force, "" none
-	LoadedAt time.Time // when it was loaded
-	Files    int       // posture and site files it was loaded from
-	Err      string    // why the last attempt to load failed, "" when it did not
-	ErrAt    time.Time // when it failed
-
-	// Cached says that a request which differs from an earlier one only in what no
-	// rule reads is answered without an evaluation. Uncached says why not, and names
-	// the place in the policy where there is one; it is "" when Cached.
-	Cached   bool
-	Uncached string
-}
-
-// Status returns the state of the engine.
-func (e *Engine) Status() Status {
-	if e == nil {
-		return Status{Err: errNotLoaded.Error()}
-	}
+// fail notes why a policy was not put into force.
+func (e *Engine) fail(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var s Status
-	if g := e.current.Load(); g != nil {
-		s = Status{Revision: g.revision, LoadedAt: g.loadedAt, Files: g.files}
-		s.Uncached = g.cache.stopped()
-		s.Cached = s.Uncached == ""
-	}
-	if e.failed != nil {
-		s.Err, s.ErrAt = e.failed.Error(), e.at
-	}
-	return s
+	e.failed = failure{err, e.options.Now()}
+	e.failures[e.failed.step()]++
 }
 
-// Watch compares the content of the files with what was last tried, every interval
-// (0 means DefaultInterval), and loads what has changed. It blocks until ctx ends.
-// After each attempt onChange, which may be nil, gets its error or nil. Content is
-// compared, not time stamps, so that mounted and restored files are noticed; content
-// that does not load is tried once, unless it ran out of time. A site directory that
-// has lost all its rules is not loaded, as one that is gone is not: it looks like that
-// when what is mounted there goes. Reload puts it into force.
-func (e *Engine) Watch(ctx context.Context, every time.Duration, onChange func(error)) {
-	if every <= 0 {
-		every = DefaultInterval
+// activate puts a policy into force, in one step for requests, and has its source keep
+// it. What was in force before is kept to be rolled back to.
+func (e *Engine) activate(ctx context.Context, g *Generation) {
+	e.mu.Lock()
+	e.failed = failure{}
+	if old := e.current.Load(); old != nil && old.revision != g.revision {
+		e.previous = old
 	}
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if changed, err := e.poll(ctx); changed && onChange != nil {
-				onChange(err)
-			}
-		}
-	}
+	e.swap(g)
+	e.mu.Unlock()
+	_ = e.keep(ctx) // it is in force; that it is not kept shows in the status
 }
 
-var errEmptied = errors.New("the policy directory has become empty; reload the policy to go on without a site's rules")
+// swap is called with mu held.
+func (e *Engine) swap(g *Generation) {
+	active := *g
+	active.live = e.live
+	e.current.Store(&active)
+	e.live.confirm(active.sources.from.Fetched)
+}
 
-// poll makes one attempt if there is anything new.
-func (e *Engine) poll(ctx context.Context) (changed bool, err error) {
+// heard notes what the source said, and reports whether it began or ceased to fail, or
+// fails in another way.
+func (e *Engine) heard(site string, from Site) (changed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s, err := readSources(e.options)
-	if g := e.current.Load(); err == nil && g != nil && g.files > 1 && len(s.site) == 0 {
-		err = errEmptied
+	e.seen = site
+	if g := e.current.Load(); g != nil && (site == g.sources.siteDigest() || site == e.refused.site) {
+		e.live.confirm(from.Fetched)
 	}
-	if attempt(s, err) == e.tried {
-		return false, nil
+	before := e.unheard
+	e.unheard = failure{from.Err, from.ErrAt}
+	if from.Err != nil && from.ErrAt != before.at {
+		e.failures[e.unheard.step()]++
 	}
-	return true, e.load(ctx, s, err)
+	return errorText(before.err) != errorText(from.Err)
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

@@ -37,7 +37,7 @@ func (t secondTries) answer(ctx context.Context, timeout time.Duration, try func
 }
 
 // evaluate runs the prepared query once. Every way of having no answer is a *Fault.
-func evaluate(ctx context.Context, query oparego.PreparedEvalQuery, input ast.Value, timeout time.Duration) (result ast.Value, err error) {
+func evaluate(ctx context.Context, query oparego.PreparedEvalQuery, input ast.Value, timeout time.Duration, more ...oparego.EvalOption) (result ast.Value, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			result, err = nil, faultf(FaultPanic, "evaluation panicked: %v", p)
@@ -51,12 +51,13 @@ func evaluate(ctx context.Context, query oparego.PreparedEvalQuery, input ast.Va
 	defer context.AfterFunc(ctx, stop.Cancel)()
 
 	var failures []topdown.Error
-	set, err := query.Eval(ctx,
+	options := append([]oparego.EvalOption{
 		oparego.EvalParsedInput(input),
 		oparego.EvalMetrics(metrics.NoOp()),
 		oparego.EvalExternalCancel(stop),
 		oparego.EvalBuiltinErrorList(&failures),
-	)
+	}, more...)
+	set, err := query.Eval(ctx, options...)
 	// A short evaluation can finish although it was cancelled, and one that was
 	// cancelled inside a built-in can report that as a failure of the built-in.
 	if stop.Cancelled() || ctx.Err() != nil {

@@ -15,6 +15,7 @@ const (
 	FaultTimeout   = "EVL-005" // out of time, or the caller went away
 	FaultPanic     = "EVL-006" // the evaluator panicked
 	FaultNotLoaded = "EVL-007" // no policy was ever loaded
+	FaultStale     = "EVL-008" // the policy in force may be an old one, see Options.MaxStaleness
 )
 
 // Fault is the error of every evaluation that gave no decision.

@@ -33,7 +33,7 @@ func TestFaults(t *testing.T) {
 		"finding_id":            {FaultDecision, classes},
 		"require_mode":          {FaultDecision, requires},
 		"require_field":         {FaultDecision, requires},
-		"require_text":          {FaultBuiltin, requires},
+		"require_text":          {FaultDecision, requires},
 		"require_type":          {FaultDecision, []string{ClassWrite}},
 		"require_conflict_word": {FaultDecision, []string{ClassWrite}},
 		"require_context":       {FaultBuiltin, []string{ClassWrite}},
@@ -71,7 +71,7 @@ func TestFaults(t *testing.T) {
 // withLibrary builds a generation whose library has one passage replaced.
 func withLibrary(t *testing.T, file, passage, replacement string) (*Generation, error) {
 	t.Helper()
-	s, err := readSources(Options{PostureFile: "testdata/posture.yaml"})
+	s, err := readSources(t.Context(), Options{PostureFile: "testdata/posture.yaml"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,17 +16,15 @@ func (in *Input) enforce(d *Decision) error {
 		return faultf(FaultDecision, "encryption.mode: %q for an operation that writes nothing", mode)
 	case in.Request.Class == ClassWrite && d.Allow && mode.Rank() < 0:
 		return faultf(FaultDecision, "encryption.mode: %q for an operation that writes", mode)
-	case !d.Allow && len(d.Findings) == 0:
-		return faultf(FaultDecision, "denied without a finding")
+	}
+	if err := in.judged(d); err != nil {
+		return err
 	}
 	if in.Request.Class == ClassWrite || mode != Unchanged {
 		in.floor(d)
 	}
 	for _, action := range in.Grants.Missing {
 		d.deny(Finding{ID: FindingNoGrant, Message: "no grant allows " + action, Path: "grants.missing"})
-	}
-	if len(d.Findings) > 0 {
-		d.Allow = false
 	}
 	return nil
 }
@@ -55,10 +53,13 @@ func (in *Input) floor(d *Decision) {
 	}
 }
 
-// deny adds a finding unless the policy already gave one of that id.
+// deny adds a finding unless there is one of that id that denies.
 func (d *Decision) deny(f Finding) {
 	d.Allow = false
-	same := func(g Finding) bool { return g.ID == f.ID && (f.ID != FindingNoGrant || g.Message == f.Message) }
+	f.Action, f.Waiver = ActionDeny, ""
+	same := func(g Finding) bool {
+		return g.Denies() && g.ID == f.ID && (f.ID != FindingNoGrant || g.Message == f.Message)
+	}
 	if !slices.ContainsFunc(d.Findings, same) {
 		d.Findings = append(d.Findings, f)
 	}
@@ -77,3 +78,6 @@ func (in *Input) check() error {
 	}
 	return nil
 }
+
+// Classes are the classes of requests.
+func Classes() []string { return slices.Clone(classes) }

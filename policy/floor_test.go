@@ -12,7 +12,7 @@ func TestEnforce(t *testing.T) {
 		return Decision{Allow: true, Encryption: Encryption{Mode: mode, KeyID: key}}
 	}
 	deny := func(mode Mode, id string) Decision {
-		return Decision{Findings: []Finding{{ID: id, Message: "m"}}, Encryption: Encryption{Mode: mode}}
+		return Decision{Findings: []Finding{{ID: id, Message: "m", Action: ActionDeny}}, Encryption: Encryption{Mode: mode}}
 	}
 	kms := Posture{ID: "b/", Mode: KMS, Rank: 20, KeyID: mainKey}
 	anyKey := Posture{ID: "b/", Mode: KMS, Rank: 20}
@@ -46,7 +46,7 @@ func TestEnforce(t *testing.T) {
 		"uncovered, of the store's key":  {ClassWrite, uncovered, nil, allow(KMS, ""), "", []string{"ENC-001"}},
 		"uncovered and unchanged":        {ClassWrite, uncovered, nil, deny(Unchanged, "ENC-001"), "", []string{"ENC-001"}},
 		"uncovered, other finding":       {ClassWrite, uncovered, nil, deny(Unchanged, "TLS-001"), "", []string{"TLS-001", "ENC-001"}},
-		"conflict allowed by mistake":    {ClassWrite, kms, nil, Decision{Allow: true, Findings: []Finding{{ID: "ENC-000"}}, Encryption: Encryption{Mode: KMS, KeyID: mainKey}}, "", []string{"ENC-000"}},
+		"conflict allowed by mistake":    {ClassWrite, kms, nil, Decision{Allow: true, Findings: []Finding{{ID: "ENC-000", Action: ActionDeny}}, Encryption: Encryption{Mode: KMS, KeyID: mainKey}}, FaultDecision, nil},
 		"write without grant":            {ClassWrite, kms, List{"s3:PutObject"}, allow(KMS, mainKey), "", []string{"GRT-000"}},
 		"read without grant":             {ClassRead, kms, List{"s3:GetObject"}, allow(Unchanged, ""), "", []string{"GRT-000"}},
 		"two grants missing":             {ClassRead, kms, List{"s3:GetObject", "s3:GetObjectVersion"}, allow(Unchanged, ""), "", []string{"GRT-000", "GRT-000"}},
@@ -57,12 +57,13 @@ func TestEnforce(t *testing.T) {
 		"denied read stays denied":       {ClassRead, kms, nil, deny(Unchanged, "TLS-001"), "", []string{"TLS-001"}},
 		"denied weaker write says so":    {ClassWrite, kms, nil, deny(SSES3, "TLS-001"), "", []string{"TLS-001", "ENC-001"}},
 		"finding is not given twice":     {ClassWrite, kms, nil, deny(SSES3, "ENC-001"), "", []string{"ENC-001"}},
-		"allowed read with a finding":    {ClassRead, kms, nil, Decision{Allow: true, Findings: []Finding{{ID: "TLS-001"}}, Encryption: Encryption{Mode: Unchanged}}, "", []string{"TLS-001"}},
+		"allowed read with a finding":    {ClassRead, kms, nil, Decision{Allow: true, Findings: []Finding{{ID: "TLS-001", Action: ActionDeny}}, Encryption: Encryption{Mode: Unchanged}}, FaultDecision, nil},
 		"list of another class with one": {ClassList, kms, List{"s3:ListBucket"}, allow(Unchanged, ""), "", []string{"GRT-000"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			in := &Input{Request: Request{Class: test.class}, Posture: test.posture, Grants: Grants{Missing: test.missing}}
+			in.Posture.complete()
 			d := test.decision
 			err := in.enforce(&d)
 			if got := faultID(t, err); got != test.fault {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -20,14 +21,19 @@ import (
 // the fault EVL-007 and Granted says no.
 type Generation struct {
 	query    oparego.PreparedEvalQuery
+	compiler *ast.Compiler
 	posture  *posture.Posture
-	parts    projection // what the policy reads of an input
-	uncached error      // why its decisions are not remembered, nil when they are
-	cache    *cache     // of decisions under query and posture
-	rules    map[*posture.Rule]ruleFacts
+	ruleIDs  map[string]bool
+	notices  *notices
+	parts    projection                   // what the policy reads of an input
+	uncached error                        // why its decisions are not remembered, nil when they are
+	cache    *cache                       // of decisions under query and posture
+	rules    map[*posture.Rule]*ruleFacts // nil for what the posture does not cover
+	sources  sources                      // what it was made of
+	live     *live                        // nil when it was not put into force
+	waived   []Waived                     // steps it did not have to pass
 	revision string
 	loadedAt time.Time
-	files    int
 	timeout  time.Duration
 	again    secondTries
 	now      func() time.Time
@@ -35,7 +41,12 @@ type Generation struct {
 
 // ruleFacts is a posture rule in the forms the input needs.
 type ruleFacts struct {
-	facts Posture
+	facts Posture                   // without what depends on the request
+	last  atomic.Pointer[epochTerm] // of the epoch last asked for, without waivers
+}
+
+type epochTerm struct {
+	epoch int
 	term  *ast.Term
 }
 
@@ -72,7 +83,17 @@ func (g *Generation) Decide(ctx context.Context, in *Input) (Decision, error) {
 	if g == nil {
 		return Decision{}, fault(FaultNotLoaded, errNotLoaded)
 	}
+	d, err := g.decideUnder(ctx, in)
+	g.live.saw(in, d, err)
+	return d, err
+}
+
+// decideUnder decides under every name a request has.
+func (g *Generation) decideUnder(ctx context.Context, in *Input) (Decision, error) {
 	if err := in.check(); err != nil {
+		return Decision{}, err
+	}
+	if err := g.live.admit(in); err != nil {
 		return Decision{}, err
 	}
 	if ctx.Err() != nil {
@@ -142,15 +163,45 @@ func (g *Generation) complete(in *Input) ast.Value { return in.value(g.fill(in))
 
 // fill fills what the caller does not know and returns the term of the posture.
 func (g *Generation) fill(in *Input) *ast.Term {
-	rule, ok := g.rules[g.posture.Resolve(in.Resource.Bucket, in.Resource.Key)]
-	if !ok {
-		rule.term = uncovered
+	rule := g.rules[g.posture.Resolve(in.Resource.Bucket, in.Resource.Key)]
+	if in.Time.NS == 0 {
+		in.Time = TimeAt(g.now())
 	}
 	in.Posture = rule.facts
+	in.CopySource.Tenant = g.tenant(&in.CopySource.Resource)
+	term := g.dated(in, rule)
+	in.Transport.Networks = g.posture.Networks(in.Transport.SourceIP)
 	in.Gateway.Revision = g.revision
 	in.complete(g.now)
 	in.Grants = g.grants(in)
-	return rule.term
+	return term
+}
+
+// tenant is whose prefix a resource is under.
+func (g *Generation) tenant(r *Resource) string {
+	if rule := g.posture.Resolve(r.Bucket, r.Key); rule != nil {
+		return rule.Tenant
+	}
+	return ""
+}
+
+// dated fills what depends on the moment of a request, and on whose and about what it
+// is, and returns the term of the posture.
+func (g *Generation) dated(in *Input, rule *ruleFacts) *ast.Term {
+	at := time.Unix(0, in.Time.NS)
+	p := &in.Posture
+	p.epoch = g.posture.Epoch(at)
+	p.Actions = g.posture.Actions(p.epoch)
+	p.Waivers = g.posture.Waivers(in.Identity.grants(), in.Resource.Bucket, in.Resource.Key, at)
+	if len(p.Waivers) > 0 {
+		return p.term()
+	}
+	last := rule.last.Load()
+	if last == nil || last.epoch != p.epoch {
+		last = &epochTerm{epoch: p.epoch, term: p.term()}
+		rule.last.Store(last)
+	}
+	return last.term
 }
 
 // grants judges the actions on the resource and, for copies, those on the source.
@@ -197,28 +248,30 @@ func distinct(list []string) []string {
 	return out
 }
 
-// build makes and probes a generation.
+// build makes and probes a generation. An error of it is a *StepError.
 func build(ctx context.Context, o Options, s sources) (*Generation, error) {
 	p, err := posture.Parse(s.posture.data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.posture.name, err)
+		return nil, failedAt(StepCompile, fmt.Errorf("%s: %w", s.posture.name, err))
 	}
 	if err := o.check(p); err != nil {
-		return nil, fmt.Errorf("%s: %w", s.posture.name, err)
+		return nil, failedAt(StepCompile, fmt.Errorf("%s: %w", s.posture.name, err))
 	}
 	compiler, err := compile(s)
 	if err != nil {
-		return nil, fmt.Errorf("loading the policy: %w", err)
+		return nil, failedAt(StepCompile, err)
 	}
 	query, err := prepare(ctx, compiler)
 	if err != nil {
-		return nil, fmt.Errorf("loading the policy: %w", err)
+		return nil, failedAt(StepCompile, err)
 	}
 	g := &Generation{
 		query:    query,
+		compiler: compiler,
+		ruleIDs:  ruleIDs(compiler.Modules),
 		revision: s.revision(),
 		loadedAt: o.Now(),
-		files:    s.files(),
+		sources:  s,
 		timeout:  o.Timeout,
 		again:    make(secondTries, runtime.GOMAXPROCS(0)),
 		now:      o.Now,
@@ -226,7 +279,7 @@ func build(ctx context.Context, o Options, s sources) (*Generation, error) {
 	g.parts, g.uncached = project(compiler)
 	g.setPosture(p)
 	if err := g.probe(ctx); err != nil {
-		return nil, fmt.Errorf("probing the policy: %w", err)
+		return nil, failedAt(StepProbe, err)
 	}
 	return g, nil
 }
@@ -247,15 +300,25 @@ func (o Options) check(p *posture.Posture) error {
 // is forgotten.
 func (g *Generation) setPosture(p *posture.Posture) {
 	g.cache = newCache(g.parts, g.uncached)
-	g.posture, g.rules = p, map[*posture.Rule]ruleFacts{}
+	g.notices = new(notices)
+	g.posture, g.rules = p, map[*posture.Rule]*ruleFacts{}
+	tenants := make(Lists, len(p.KeyTenants()))
+	for key, list := range p.KeyTenants() {
+		tenants[key] = list
+	}
+	add := func(r *posture.Rule, facts Posture) {
+		facts.KeyTenants = tenants
+		facts.complete()
+		g.rules[r] = &ruleFacts{facts: facts}
+	}
+	add(nil, Posture{Enforcement: p.Enforcement()})
 	for r := range p.Rules() {
-		facts := factsOf(r)
-		g.rules[r] = ruleFacts{facts: facts, term: facts.term()}
+		add(r, factsOf(r))
 	}
 }
 
 func factsOf(r *posture.Rule) Posture {
-	p := Posture{
+	return Posture{
 		ID:          r.ID,
 		BucketGlob:  r.BucketGlob,
 		Prefix:      r.Prefix,
@@ -267,9 +330,22 @@ func factsOf(r *posture.Rule) Posture {
 		BucketKey:   BucketKeyOf(r.BucketKey),
 		OnConflict:  r.OnConflict,
 		OnRead:      r.OnRead,
+
+		Classification:  r.Classification,
+		Floor:           r.Floor,
+		Tenant:          r.Tenant,
+		Enforcement:     r.Enforcement,
+		Residency:       r.Residency,
+		Networks:        r.Networks,
+		Checksum:        r.Checksum,
+		Presign:         r.Presign,
+		PresignMaxS:     r.PresignMaxS,
+		Deletes:         r.Deletes,
+		MaxDeleteKeys:   r.MaxDeleteKeys,
+		RequiredContext: r.RequiredContext,
+		TLSMin:          r.TLSMin,
+		ClientCert:      r.ClientCert,
 	}
-	p.complete()
-	return p
 }
 
 // probeTimeout is generous: the first evaluation of a generation is a cold one, and

@@ -1,6 +1,10 @@
 package policy
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/sealgate/sealgate/policy/posture"
+)
 
 // InputSchema is the identifier of the input document.
 const InputSchema = "sealgate.input/v1"
@@ -80,9 +84,10 @@ type Request struct {
 	Tags          Map       `json:"tags"` // object tags the request sets
 	StorageClass  string    `json:"storage_class"`
 	Presign       Presign   `json:"presign"`
-	Payload       string    `json:"payload"` // one of the Payload constants; empty = none
-	Prefix        string    `json:"prefix"`  // prefix a listing asks for
-	Headers       Map       `json:"headers"` // x-amz-* by lower-case name; secrets are the text "[present]"
+	Payload       string    `json:"payload"`   // one of the Payload constants; empty = none
+	Prefix        string    `json:"prefix"`    // prefix a listing asks for
+	Headers       Map       `json:"headers"`   // x-amz-* by lower-case name; secrets are the text "[present]"
+	KeyCount      int       `json:"key_count"` // keys that a DeleteObjects names, 0 for every other operation
 }
 
 // Multipart says which upload a request belongs to.
@@ -118,6 +123,7 @@ type CopySource struct {
 	Present    bool     `json:"present"`
 	Resource   Resource `json:"resource"`
 	Encryption Observed `json:"encryption"`
+	Tenant     string   `json:"tenant"` // derived: of the prefix Resource is under, "" none
 }
 
 // EncryptionFacts is what the client asked for and what the bucket would do by itself.
@@ -162,6 +168,8 @@ type Document struct {
 	Settings     Settings `json:"settings"`
 	Blocked      List     `json:"blocked"`      // BlockedEncryptionTypes of PutBucketEncryption
 	Destinations List     `json:"destinations"` // bucket names or ARNs data is written to
+	Opens        bool     `json:"opens"`        // lets everyone in: a policy or ACL for all, a public access block taken back
+	Suspends     bool     `json:"suspends"`     // stops keeping what is deleted: versioning suspended, object lock off
 }
 
 // Setting is one encryption choice inside a document.
@@ -181,6 +189,17 @@ type Transport struct {
 	SourceIP      string `json:"source_ip"`       // without port or zone; may come from a trusted proxy
 	Loopback      bool   `json:"loopback"`        // the connection itself comes from this machine; never from a header
 	SNI           string `json:"sni"`
+	Networks      List   `json:"networks"` // derived: names of the posture's networks SourceIP is in, sorted
+	Cipher        string `json:"cipher"`   // name of the TLS cipher suite, "" without TLS
+	// ClientCert is the certificate the client proved to own in the TLS handshake.
+	ClientCert ClientCert `json:"client_cert"`
+}
+
+// ClientCert is a verified TLS client certificate. Unless Present the rest is neutral.
+type ClientCert struct {
+	Present bool   `json:"present"`
+	Subject string `json:"subject"` // distinguished name, RFC 2253
+	SANs    List   `json:"sans"`    // DNS names, e-mail addresses, IP addresses and URIs, in this order
 }
 
 // Time is when the request arrived, in UTC. Use TimeAt.
@@ -193,7 +212,8 @@ type Time struct {
 }
 
 // Posture is what posture.yaml says about Resource. A resource it does not cover
-// has an empty ID, an empty mode and rank -1.
+// has an empty ID, an empty mode and rank -1; what the file says for all of it,
+// such as Enforcement, Actions and Waivers, is there nevertheless.
 type Posture struct {
 	ID          string    `json:"id"`
 	BucketGlob  string    `json:"bucket_glob"`
@@ -207,6 +227,68 @@ type Posture struct {
 	BucketKey   BucketKey `json:"bucket_key"`
 	OnConflict  string    `json:"on_conflict"`
 	OnRead      string    `json:"on_read"`
+
+	Classification string `json:"classification"` // name of the class, "" none
+	Floor          Mode   `json:"floor"`          // weakest mode of the class, "" none
+	Tenant         string `json:"tenant"`
+	Enforcement    string `json:"enforcement"` // one of the posture.Enforcement constants
+	Residency      List   `json:"residency"`   // regions data may be in, empty = everywhere
+	Networks       List   `json:"networks"`    // names of networks a request may come from, empty = all
+
+	Checksum        string `json:"checksum"`         // "", required or strong
+	Presign         string `json:"presign"`          // all, read or none
+	PresignMaxS     int    `json:"presign_max_s"`    // seconds, 0 = not said
+	Deletes         string `json:"deletes"`          // allow or deny
+	MaxDeleteKeys   int    `json:"max_delete_keys"`  // 0 = not said
+	RequiredContext List   `json:"required_context"` // names the encryption context must have
+	TLSMin          int    `json:"tls_min"`          // 12 or 13, 0 = not said
+	ClientCert      string `json:"client_cert"`      // "" or required
+
+	// KeyTenants lists, for the named keys that belong to tenants, by every form of
+	// their id the file implies: whose they are.
+	KeyTenants Lists `json:"key_tenants"`
+	// Actions holds the rules whose findings do other than deny: warn, audit or off.
+	Actions Map `json:"actions"`
+	// Waivers are the exceptions and break-glass windows that are there for this
+	// request, sorted.
+	Waivers Waivers `json:"waivers"`
+
+	// epoch is the span between two dates of the file Actions is for. Within a
+	// generation it stands for them in the key of a remembered decision.
+	epoch int
+}
+
+// Waiver is one rule that an exception or a break-glass window is about.
+type Waiver = posture.Waiver
+
+// The values of Waiver.Kind. WaiverEnded is a break-glass window that is over; it
+// lifts nothing.
+const (
+	WaiverException  = posture.WaiverException
+	WaiverBreakGlass = posture.WaiverBreakGlass
+	WaiverEnded      = posture.WaiverEnded
+)
+
+// Waivers is a list of waivers that is never null in JSON.
+type Waivers []Waiver
+
+// MarshalJSON writes nil as an empty array: the input document has no nulls.
+func (w Waivers) MarshalJSON() ([]byte, error) {
+	if w == nil {
+		return []byte("[]"), nil
+	}
+	return json.Marshal([]Waiver(w))
+}
+
+// Lists is a map of lists that is never null in JSON.
+type Lists map[string]List
+
+// MarshalJSON writes nil as an empty object: the input document has no nulls.
+func (l Lists) MarshalJSON() ([]byte, error) {
+	if l == nil {
+		return []byte("{}"), nil
+	}
+	return json.Marshal(map[string]List(l))
 }
 
 // Grants is what posture.yaml allows this identity to do.

@@ -82,6 +82,9 @@ func compareType(t *testing.T, path string, typ reflect.Type, schema, definition
 		properties := schema["properties"].(map[string]any)
 		names := []string{}
 		for i := range typ.NumField() {
+			if !typ.Field(i).IsExported() {
+				continue
+			}
 			name := typ.Field(i).Tag.Get("json")
 			names = append(names, name)
 			property, ok := properties[name].(map[string]any)
@@ -121,10 +124,14 @@ func fill(v reflect.Value) {
 		fill(v.Index(1))
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
-		v.SetMapIndex(reflect.ValueOf("name"), reflect.ValueOf("value"))
+		value := reflect.New(v.Type().Elem()).Elem()
+		fill(value)
+		v.SetMapIndex(reflect.ValueOf("name"), value)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i))
+			if v.Type().Field(i).IsExported() {
+				fill(v.Field(i))
+			}
 		}
 	}
 }
@@ -145,7 +152,13 @@ func fullInput() *Input {
 		*k = BucketKeyNo
 	}
 	in.Transport.TLSVersion, in.Time.Weekday = "1.0", "Sunday"
-	in.Posture.OnConflict, in.Posture.OnRead = "keep-if-allowed", "pass-through"
+	p := &in.Posture
+	p.OnConflict, p.OnRead, p.Floor, p.Enforcement = "keep-if-allowed", "pass-through", CSE, "audit"
+	p.Checksum, p.Presign, p.Deletes, p.ClientCert = "strong", "none", "deny", "required"
+	p.Actions = Map{"PRE-001": "off"}
+	for i := range p.Waivers {
+		p.Waivers[i].Kind = WaiverEnded
+	}
 	return &in
 }
 

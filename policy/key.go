@@ -75,8 +75,24 @@ func (k key) observed(o *Observed) key {
 	return k.flag(o.Known).text(string(o.Mode)).text(o.KeyID).text(string(o.BucketKey))
 }
 
+func (k key) posture(p *Posture) key {
+	k = k.text(p.ID).number(int64(p.epoch)).number(int64(len(p.Waivers)))
+	for i := range p.Waivers {
+		w := &p.Waivers[i]
+		if len(k) > keyLimit {
+			return k
+		}
+		k = k.text(w.Rule).text(w.Kind).text(w.ID).text(w.Ticket).text(w.Until)
+	}
+	return k
+}
+
+func (k key) cert(c *ClientCert) key {
+	return k.flag(c.Present).text(c.Subject).list(c.SANs)
+}
+
 func (k key) document(d *Document) key {
-	k = k.flag(d.Present).text(d.Kind).list(d.Blocked).list(d.Destinations).number(int64(len(d.Settings)))
+	k = k.flag(d.Present).text(d.Kind).list(d.Blocked).list(d.Destinations).flag(d.Opens).flag(d.Suspends).number(int64(len(d.Settings)))
 	for i := range d.Settings {
 		s := &d.Settings[i]
 		if len(k) > keyLimit {

@@ -27,7 +27,8 @@ func unique(path string) leaf { return leaf{path: path, unique: true} }
 // leaves cover the input document. A derived field is written as what it is derived
 // from, and parts that are rarely set, or set together, as one: a key that tells more
 // inputs apart than necessary is right, too. The posture is written as the identity of
-// its rule, on which everything else in it depends within one generation.
+// its rule and the epoch, on which everything else in it depends within one generation,
+// and the waivers.
 var leaves = []leaf{
 	constant("schema"),
 
@@ -59,6 +60,7 @@ var leaves = []leaf{
 	part("request.presign.expires_s", func(k key, in *Input) key { return k.number(in.Request.Presign.ExpiresS) }),
 	part("request.payload", func(k key, in *Input) key { return k.text(in.Request.Payload) }),
 	part("request.prefix", func(k key, in *Input) key { return k.text(in.Request.Prefix) }),
+	part("request.key_count", func(k key, in *Input) key { return k.number(int64(in.Request.KeyCount)) }),
 	table("request.headers", func(in *Input) map[string]string { return in.Request.Headers }),
 
 	part("resource.bucket", func(k key, in *Input) key { return k.text(in.Resource.Bucket) }),
@@ -71,6 +73,7 @@ var leaves = []leaf{
 	part("copy_source.resource.key", func(k key, in *Input) key { return k.text(in.CopySource.Resource.Key) }),
 	part("copy_source.resource.version_id", func(k key, in *Input) key { return k.text(in.CopySource.Resource.VersionID) }),
 	part("copy_source.resource.prefixes", func(k key, in *Input) key { return k.ancestors(in.CopySource.Resource.Key) }),
+	part("copy_source.tenant", func(k key, in *Input) key { return k.text(in.CopySource.Tenant) }),
 	part("copy_source.encryption", func(k key, in *Input) key { return k.observed(&in.CopySource.Encryption) }),
 
 	part("encryption.requested.mode", func(k key, in *Input) key { return k.text(string(in.Encryption.Requested.Mode)) }),
@@ -94,6 +97,9 @@ var leaves = []leaf{
 	part("transport.source_ip", func(k key, in *Input) key { return k.text(in.Transport.SourceIP) }),
 	part("transport.loopback", func(k key, in *Input) key { return k.flag(in.Transport.Loopback) }),
 	part("transport.sni", func(k key, in *Input) key { return k.text(in.Transport.SNI) }),
+	part("transport.networks", func(k key, in *Input) key { return k.list(in.Transport.Networks) }),
+	part("transport.cipher", func(k key, in *Input) key { return k.text(in.Transport.Cipher) }),
+	part("transport.client_cert", func(k key, in *Input) key { return k.cert(&in.Transport.ClientCert) }),
 
 	unique("time.ns"),
 	unique("time.rfc3339"),
@@ -101,7 +107,7 @@ var leaves = []leaf{
 	part("time.hour", func(k key, in *Input) key { return k.number(int64(in.Time.Hour)) }),
 	part("time.weekday", func(k key, in *Input) key { return k.text(in.Time.Weekday) }),
 
-	part("posture", func(k key, in *Input) key { return k.text(in.Posture.ID) }),
+	part("posture", func(k key, in *Input) key { return k.posture(&in.Posture) }),
 
 	part("grants.ids", func(k key, in *Input) key { return k.list(in.Grants.IDs) }),
 	part("grants.missing", func(k key, in *Input) key { return k.list(in.Grants.Missing) }),

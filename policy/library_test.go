@@ -168,3 +168,11 @@ func TestRules(t *testing.T) {
 		t.Errorf("only %d rules: %v", len(seen), seen)
 	}
 }
+
+// evaluateQuery asks the compiled policy something else than its entrypoint, and
+// reports whether that is true.
+func evaluateQuery(t testing.TB, g *Generation, query string, input ast.Value) (bool, error) {
+	t.Helper()
+	set, err := oparego.New(oparego.Query(query), oparego.Compiler(g.compiler), oparego.ParsedInput(input)).Eval(t.Context())
+	return set.Allowed(), err
+}

@@ -73,7 +73,7 @@ func readingSite(name string) map[string]string {
 
 func compileSite(t testing.TB, site map[string]string) *ast.Compiler {
 	t.Helper()
-	s, err := readSources(Options{PostureFile: "testdata/posture.yaml"})
+	s, err := readSources(t.Context(), Options{PostureFile: "testdata/posture.yaml"})
 	if err != nil {
 		t.Fatal(err)
 	}

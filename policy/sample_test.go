@@ -24,6 +24,9 @@ func fieldsOf(in *Input) []field {
 			return
 		}
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue
+			}
 			name := v.Type().Field(i).Tag.Get("json")
 			if path != "" {
 				name = path + "." + name
@@ -45,9 +48,11 @@ var pools = map[string][]string{
 	"request.class":               {ClassWrite, ClassWrite, ClassRead, ClassRead, ClassList, ClassDelete, ClassBucketConfig},
 	"resource.bucket":             {"data", "data", "data-1", "partial", "elsewhere", ""},
 	"resource.key":                {"", "a", "kms/a", "kms/default/a/b", "own/a", "open/a", "sealed/a/b", "in/a"},
-	"copy_source.resource.key":    {"", "a", "kms/a", "in/a"},
+	"copy_source.resource.bucket": {"", "data", "data", "data-1"},
+	"copy_source.resource.key":    {"", "a", "kms/a", "dsse/a", "in/a"},
 	"encryption.requested.mode":   {"", string(None), string(SSES3), string(SSEC), string(KMS), string(DSSE)},
 	"encryption.requested.key_id": {"", "", mainKey, "other"},
+	"transport.source_ip":         {"", "192.0.2.7", "198.51.100.1"},
 	"transport.tls_version":       {"1.3", "1.3", "1.2", "1.1", ""},
 	"time.weekday":                {"Monday", "Sunday"},
 }
@@ -70,6 +75,10 @@ func (f field) draw(t *rapid.T) {
 	case Map:
 		m := rapid.MapOfN(rapid.SampledFrom([]string{"x-amz-acl", "x-amz-date", "tenant", "department"}), rapid.SampledFrom(pool), 0, 3).Draw(t, f.path)
 		v.Set(reflect.ValueOf(Map(m)))
+	case Lists:
+		v.Set(reflect.ValueOf(Lists(nil))) // derived, as waivers are
+	case Waivers:
+		v.Set(reflect.ValueOf(Waivers(nil)))
 	case Settings:
 		settings := make(Settings, rapid.IntRange(0, 2).Draw(t, f.path))
 		for i := range settings {

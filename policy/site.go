@@ -32,7 +32,7 @@ func checkSiteModule(module *ast.Module) error {
 	if !ok || len(path) < 2 || path[1] != "site" {
 		return fmt.Errorf("%s: package %s: a site's packages are site and those below it", location, packageName(module))
 	}
-	var errs []error
+	errs := checkReserved(module)
 	contributes := false
 	for _, rule := range module.Rules {
 		found, err := checkSiteRule(path, rule)
@@ -46,6 +46,18 @@ func checkSiteModule(module *ast.Module) error {
 			location, packageName(module), expected(path[2])))
 	}
 	return errors.Join(errs...)
+}
+
+// checkReserved refuses rule ids whose findings never deny: a rule that used one would
+// look like a denial and be none.
+func checkReserved(module *ast.Module) (errs []error) {
+	ast.WalkTerms(module, func(t *ast.Term) bool {
+		if s, ok := t.Value.(ast.String); ok && ruleID(string(s)) && reservedRule(string(s)) {
+			errs = append(errs, fmt.Errorf("%s: %s is an id of the gateway's own, which never denies", t.Location, string(s)))
+		}
+		return false
+	})
+	return errs
 }
 
 // checkSiteRule reports whether a rule is one that is asked.

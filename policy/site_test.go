@@ -55,7 +55,7 @@ func TestSiteIsRefused(t *testing.T) {
 		"rules as one value":          {"a.rego", "package site\n\nrules := {\"x\": {\"deny\": set()}}\n", "not asked"},
 		"goes wrong for empty input":  {"a.rego", "package site.rules.x\n\ndeny contains {\"id\": \"TST-001\", \"msg\": \"\"} if to_number(input.resource.key) > 1\n", "EVL-003"},
 		"calls the decision":          {"a.rego", "package site.rules.x\n\ndeny contains {\"id\": \"TST-001\", \"msg\": \"\"} if data.sealgate.main.decision.allow\n", "recursi"},
-		"large file":                  {"a.rego", "package site.lib\n\n# " + strings.Repeat("x", maxModule), "larger than"},
+		"large file":                  {"a.rego", "package site.lib\n\n# " + strings.Repeat("x", MaxModule), "larger than"},
 		"unreadable rule of old Rego": {"a.rego", "package site.rules.x\n\ndeny[x] { x := 1 }\n", "a.rego:3"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestSiteDirectory(t *testing.T) {
 	t.Run("too many files", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		for i := range maxModules + 1 {
+		for i := range MaxModules + 1 {
 			writeFiles(t, dir, map[string]string{strconv.Itoa(i) + ".rego": "package site.lib\n"})
 		}
 		if err := load(dir); err == nil || !strings.Contains(err.Error(), "more than 1000") {

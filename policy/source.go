@@ -1,27 +1,18 @@
 package policy
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
+	"hash"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/sealgate/sealgate/policy/posture"
 	"github.com/sealgate/sealgate/rego"
-)
-
-// Bounds of what is read from a site directory.
-const (
-	maxModule  = 1 << 20 // bytes of one Rego file
-	maxModules = 1000    // Rego files
-	maxEntries = 10000   // directory entries of any kind
 )
 
 // source is one file of a policy.
@@ -33,52 +24,95 @@ type source struct {
 // sources is everything one generation is made of, read at one time.
 type sources struct {
 	library []source
-	site    []source
+	site    []source // what takes part in decisions
+	tests   []source // of the site
 	posture source
+	from    Site // what site and tests were read from, without its files
 }
 
-// readSources reads library, site directory and posture file.
-func readSources(o Options) (sources, error) {
-	var s sources
+// readSources reads library, site and posture file. Each error is a *StepError.
+func readSources(ctx context.Context, o Options) (sources, error) {
+	site, err := o.site().Read(ctx)
+	if err != nil {
+		return sources{}, failedAt(StepRead, err)
+	}
+	return o.sourcesWith(site)
+}
+
+// sourcesWith reads the rest of what a site's files are used with.
+func (o Options) sourcesWith(site Site) (sources, error) {
+	s := sources{from: site}
+	s.from.Files = nil
 	var err error
 	if s.library, err = readLibrary(); err != nil {
-		return sources{}, fmt.Errorf("reading the policy library: %w", err)
+		return sources{}, failedAt(StepRead, fmt.Errorf("reading the policy library: %w", err))
 	}
-	if s.site, err = readSite(o.SiteDir); err != nil {
-		return sources{}, fmt.Errorf("reading the policy directory: %w", err)
+	for _, f := range site.Files {
+		switch {
+		case isTest(f.Name):
+			s.tests = append(s.tests, source{name: f.Name, data: f.Data})
+		case served(f.Name):
+			s.site = append(s.site, source{name: f.Name, data: f.Data})
+		default:
+			return sources{}, failedAt(StepRead, fmt.Errorf("%s: only Rego files are allowed in a policy", f.Name))
+		}
 	}
 	if o.PostureFile == "" {
-		return sources{}, errors.New("no posture file is configured")
+		return sources{}, failedAt(StepRead, errors.New("no posture file is configured"))
 	}
 	data, err := readBounded(o.PostureFile, posture.MaxSize)
 	if err != nil {
-		return sources{}, fmt.Errorf("reading the posture: %w", err)
+		return sources{}, failedAt(StepRead, fmt.Errorf("reading the posture: %w", err))
 	}
 	s.posture = source{name: o.PostureFile, data: data}
 	return s, nil
 }
 
-// revision identifies the content: twelve hexadecimal digits of a SHA-256 over
-// every file. The name of the posture file is no part of it.
+// revision identifies the content that decides: twelve hexadecimal digits of a SHA-256
+// over every file but tests. The name of the posture file is no part of it.
 func (s sources) revision() string {
-	h := sha256.New()
-	add := func(kind, name string, data []byte) {
-		for _, part := range [][]byte{[]byte(kind), []byte(name), data} {
+	d := newDigest()
+	d.add("library", s.library...)
+	d.add("site", s.site...)
+	d.add("posture", source{data: s.posture.data})
+	return d.String()[:12]
+}
+
+// attempt identifies all that activating this depends on, tests too.
+func (s sources) attempt() string { return s.revision() + s.siteDigest() }
+
+// siteDigest identifies what the site's source gave.
+func (s sources) siteDigest() string {
+	d := newDigest()
+	d.add("site", s.site...)
+	d.add("test", s.tests...)
+	return d.String()
+}
+
+// postureDigest identifies the posture.
+func (s sources) postureDigest() string {
+	d := newDigest()
+	d.add("posture", source{data: s.posture.data})
+	return d.String()
+}
+
+// digest is a SHA-256 over files, in which nothing of one can pass for another's.
+type digest struct{ hash.Hash }
+
+func newDigest() digest { return digest{sha256.New()} }
+
+func (d digest) add(kind string, files ...source) {
+	for _, f := range files {
+		for _, part := range [][]byte{[]byte(kind), []byte(f.name), f.data} {
 			var n [8]byte
 			binary.BigEndian.PutUint64(n[:], uint64(len(part)))
-			h.Write(n[:])
-			h.Write(part)
+			d.Write(n[:])
+			d.Write(part)
 		}
 	}
-	for _, f := range s.library {
-		add("library", f.name, f.data)
-	}
-	for _, f := range s.site {
-		add("site", f.name, f.data)
-	}
-	add("posture", "", s.posture.data)
-	return hex.EncodeToString(h.Sum(nil)[:6])
 }
+
+func (d digest) String() string { return hex.EncodeToString(d.Sum(nil)) }
 
 // files counts what a site wrote: its Rego files and the posture.
 func (s sources) files() int { return len(s.site) + 1 }
@@ -88,11 +122,14 @@ func served(name string) bool {
 	return strings.HasSuffix(name, ".rego") && !strings.HasSuffix(name, "_test.rego")
 }
 
-func readLibrary() ([]source, error) {
+func readLibrary() ([]source, error) { return selectLibrary(served) }
+
+// selectLibrary reads the files of the library that are wanted.
+func selectLibrary(wanted func(name string) bool) ([]source, error) {
 	var list []source
 	library := rego.FS()
 	err := fs.WalkDir(library, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !served(path) {
+		if err != nil || entry.IsDir() || !wanted(path) {
 			return err
 		}
 		data, err := fs.ReadFile(library, path)
@@ -100,95 +137,4 @@ func readLibrary() ([]source, error) {
 		return err
 	})
 	return list, err
-}
-
-// readSite reads the Rego files below a directory, sorted by name. Entries whose
-// name begins with a dot are passed over (editors, and mounted config maps, where
-// the visible names are links to hidden ones). Data files are refused: what is data
-// belongs into the posture.
-func readSite(dir string) ([]source, error) {
-	if dir == "" {
-		return nil, nil
-	}
-	var list []source
-	entries := 0
-	root, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return nil, err
-	}
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		if entries++; entries > maxEntries {
-			return fmt.Errorf("more than %d entries", maxEntries)
-		}
-		switch {
-		case name == ".":
-			if !entry.IsDir() {
-				return errors.New("it is not a directory")
-			}
-			return nil
-		case strings.HasPrefix(entry.Name(), "."):
-			if entry.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case entry.Type()&fs.ModeSymlink != 0:
-			if target, err := os.Stat(path); err != nil {
-				return err
-			} else if target.IsDir() {
-				return fmt.Errorf("%s: links to directories are not followed", name)
-			}
-		case entry.IsDir():
-			return nil
-		}
-		switch filepath.Ext(name) {
-		case ".json", ".yaml", ".yml":
-			return fmt.Errorf("%s: data files are not allowed in a policy directory", name)
-		}
-		if !served(name) {
-			return nil
-		}
-		if len(list) == maxModules {
-			return fmt.Errorf("more than %d Rego files", maxModules)
-		}
-		data, err := readBounded(path, maxModule)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		list = append(list, source{name: filepath.ToSlash(name), data: data})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(list, func(a, b source) int { return strings.Compare(a.name, b.name) })
-	return list, nil
-}
-
-// readBounded reads a regular file of at most limit bytes.
-func readBounded(path string, limit int64) ([]byte, error) {
-	if info, err := os.Stat(path); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("larger than %d bytes", limit)
-	}
-	return data, nil
 }

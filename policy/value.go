@@ -22,7 +22,7 @@ func names(list ...string) fields {
 }
 
 func (f fields) object(values ...*ast.Term) *ast.Term {
-	var buffer [24][2]*ast.Term
+	var buffer [32][2]*ast.Term
 	items := buffer[:len(f)]
 	for i, value := range values {
 		items[i] = [2]*ast.Term{f[i], value}
@@ -36,22 +36,27 @@ var (
 	identityFields = names("auth_method", "verified", "access_key", "principal", "groups", "attributes")
 	requestFields  = names("id", "operation", "action", "actions", "source_actions", "class", "method",
 		"read_only", "content_length", "multipart", "checksum", "acl", "tags", "storage_class", "presign",
-		"payload", "prefix", "headers")
+		"payload", "prefix", "headers", "key_count")
 	multipartFields  = names("active", "upload_id", "part_number")
 	aclFields        = names("canned", "public")
 	presignFields    = names("active", "age_s", "expires_s")
 	resourceFields   = names("bucket", "key", "version_id", "prefixes")
-	copyFields       = names("present", "resource", "encryption")
+	copyFields       = names("present", "resource", "encryption", "tenant")
 	encryptionFields = names("requested", "explicit", "bucket_default")
 	requestedFields  = names("mode", "key_id", "context", "bucket_key", "rank")
 	observedFields   = names("known", "mode", "key_id", "bucket_key", "rank")
 	objectFields     = names("known", "exists", "size", "encryption")
-	documentFields   = names("present", "kind", "settings", "blocked", "destinations")
+	documentFields   = names("present", "kind", "settings", "blocked", "destinations", "opens", "suspends")
 	settingFields    = names("path", "mode", "key_id", "bucket_key", "rank")
-	transportFields  = names("tls", "tls_version", "tls_version_num", "source_ip", "loopback", "sni")
-	timeFields       = names("ns", "rfc3339", "date", "hour", "weekday")
-	postureFields    = names("id", "bucket_glob", "prefix", "mode", "rank", "key_id", "allowed_keys",
-		"keyring", "context", "bucket_key", "on_conflict", "on_read")
+	transportFields  = names("tls", "tls_version", "tls_version_num", "source_ip", "loopback", "sni", "networks",
+		"cipher", "client_cert")
+	certFields    = names("present", "subject", "sans")
+	timeFields    = names("ns", "rfc3339", "date", "hour", "weekday")
+	postureFields = names("id", "bucket_glob", "prefix", "mode", "rank", "key_id", "allowed_keys",
+		"keyring", "context", "bucket_key", "on_conflict", "on_read", "classification", "floor", "tenant",
+		"enforcement", "residency", "networks", "checksum", "presign", "presign_max_s", "deletes",
+		"max_delete_keys", "required_context", "tls_min", "client_cert", "key_tenants", "actions", "waivers")
+	waiverFields  = names("rule", "kind", "id", "ticket", "until")
 	grantsFields  = names("ids", "missing")
 	gatewayFields = names("upstream", "region", "revision")
 )
@@ -68,11 +73,11 @@ var (
 	neutralPresign    = presignTerm(Presign{})
 	unknownEncryption = newUnknown()
 	neutralRequested  = newRequested()
-	neutralCopy       = copyFields.object(ast.InternedTerm(false), resource(&Resource{}), unknownEncryption)
+	neutralCopy       = copyFields.object(ast.InternedTerm(false), resource(&Resource{}), unknownEncryption, text(""))
 	neutralObject     = objectFields.object(ast.InternedTerm(false), ast.InternedTerm(false), number(0), unknownEncryption)
-	neutralDocument   = documentFields.object(ast.InternedTerm(false), text(""), emptyArray, emptyArray, emptyArray)
+	neutralDocument   = documentFields.object(ast.InternedTerm(false), text(""), emptyArray, emptyArray, emptyArray, ast.InternedTerm(false), ast.InternedTerm(false))
 	neutralEncryption = encryptionFields.object(neutralRequested, ast.InternedTerm(false), unknownEncryption)
-	uncovered         = newUncovered()
+	neutralCert       = certTerm(&ClientCert{})
 )
 
 func newUnknown() *ast.Term {
@@ -87,12 +92,6 @@ func newRequested() *ast.Term {
 	return requestedTerm(&r)
 }
 
-func newUncovered() *ast.Term {
-	var p Posture
-	p.complete()
-	return p.term()
-}
-
 func wordTerms() map[string]*ast.Term {
 	terms := map[string]*ast.Term{}
 	for _, list := range [][]string{
@@ -104,6 +103,8 @@ func wordTerms() map[string]*ast.Term {
 		{string(BucketKeyYes), string(BucketKeyNo), string(BucketKeyUnset)},
 		{posture.OnConflictReject, posture.OnConflictReplace, posture.OnConflictKeepStronger, posture.OnConflictKeepIfAllowed},
 		{posture.OnReadDecrypt, posture.OnReadPassThrough, posture.OnReadReject},
+		{posture.EnforcementEnforce, posture.EnforcementWarn, posture.EnforcementAudit},
+		{posture.PresignAll, posture.PresignRead, posture.DeletesAllow, posture.DeletesDeny, posture.Required, posture.ChecksumStrong},
 	} {
 		for _, word := range list {
 			terms[word] = ast.StringTerm(word)
@@ -174,7 +175,7 @@ func (r *Request) term() *ast.Term {
 	return requestFields.object(text(r.ID), text(r.Operation), text(r.Action), list(r.Actions),
 		list(r.SourceActions), text(r.Class), text(r.Method), ast.InternedTerm(r.ReadOnly),
 		number(r.ContentLength), multipart(r.Multipart), text(r.Checksum), acl(r.ACL), object(r.Tags),
-		text(r.StorageClass), presign(r.Presign), text(r.Payload), text(r.Prefix), object(r.Headers))
+		text(r.StorageClass), presign(r.Presign), text(r.Payload), text(r.Prefix), object(r.Headers), number(int64(r.KeyCount)))
 }
 
 func multipart(m Multipart) *ast.Term {
@@ -218,7 +219,7 @@ func (c *CopySource) term() *ast.Term {
 	if !c.Present {
 		return neutralCopy
 	}
-	return copyFields.object(ast.InternedTerm(true), resource(&c.Resource), observed(&c.Encryption))
+	return copyFields.object(ast.InternedTerm(true), resource(&c.Resource), observed(&c.Encryption), text(c.Tenant))
 }
 
 func (e *EncryptionFacts) term() *ast.Term {
@@ -265,12 +266,23 @@ func (d *Document) term() *ast.Term {
 			text(string(s.BucketKey)), number(int64(s.Rank)))
 	}
 	return documentFields.object(ast.InternedTerm(true), text(d.Kind), ast.NewTerm(ast.NewArray(settings...)),
-		list(d.Blocked), list(d.Destinations))
+		list(d.Blocked), list(d.Destinations), ast.InternedTerm(d.Opens), ast.InternedTerm(d.Suspends))
 }
 
 func (t *Transport) term() *ast.Term {
 	return transportFields.object(ast.InternedTerm(t.TLS), text(t.TLSVersion), number(int64(t.TLSVersionNum)),
-		text(t.SourceIP), ast.InternedTerm(t.Loopback), text(t.SNI))
+		text(t.SourceIP), ast.InternedTerm(t.Loopback), text(t.SNI), list(t.Networks), text(t.Cipher), t.ClientCert.term())
+}
+
+func (c *ClientCert) term() *ast.Term {
+	if !c.Present {
+		return neutralCert
+	}
+	return certTerm(c)
+}
+
+func certTerm(c *ClientCert) *ast.Term {
+	return certFields.object(ast.InternedTerm(c.Present), text(c.Subject), list(c.SANs))
 }
 
 func (t *Time) term() *ast.Term {
@@ -280,5 +292,30 @@ func (t *Time) term() *ast.Term {
 func (p *Posture) term() *ast.Term {
 	return postureFields.object(text(p.ID), text(p.BucketGlob), text(p.Prefix), text(string(p.Mode)),
 		number(int64(p.Rank)), text(p.KeyID), list(p.AllowedKeys), text(p.Keyring), object(p.Context),
-		text(string(p.BucketKey)), text(p.OnConflict), text(p.OnRead))
+		text(string(p.BucketKey)), text(p.OnConflict), text(p.OnRead), text(p.Classification), text(string(p.Floor)),
+		text(p.Tenant), text(p.Enforcement), list(p.Residency), list(p.Networks), text(p.Checksum), text(p.Presign),
+		number(int64(p.PresignMaxS)), text(p.Deletes), number(int64(p.MaxDeleteKeys)), list(p.RequiredContext),
+		number(int64(p.TLSMin)), text(p.ClientCert), p.KeyTenants.term(), object(p.Actions), p.Waivers.term())
+}
+
+func (l Lists) term() *ast.Term {
+	if len(l) == 0 {
+		return emptyObject
+	}
+	items := make([][2]*ast.Term, 0, len(l))
+	for k, v := range l {
+		items = append(items, [2]*ast.Term{text(k), list(v)})
+	}
+	return ast.NewTerm(ast.NewObject(items...))
+}
+
+func (w Waivers) term() *ast.Term {
+	if len(w) == 0 {
+		return emptyArray
+	}
+	terms := make([]*ast.Term, len(w))
+	for i := range w {
+		terms[i] = waiverFields.object(text(w[i].Rule), text(w[i].Kind), text(w[i].ID), text(w[i].Ticket), text(w[i].Until))
+	}
+	return ast.NewTerm(ast.NewArray(terms...))
 }

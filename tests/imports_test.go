@@ -29,8 +29,9 @@ var arrows = map[string][]string{
 		"module/s3", "module/sigv4", "module/sse", "module/seal", "module/upstream", "module/keyring",
 		"module/clients", "policy", "policy/posture",
 	},
-	"module/gateway": {"*"},
-	"module/cli":     {"*"},
+	"module/recorded": {"module/engine", "policy", "policy/replay"},
+	"module/gateway":  {"*"},
+	"module/cli":      {"*"},
 
 	"module/keyring/local":  {"module/keyring"},
 	"module/keyring/awskms": {"module/keyring"},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -21,13 +22,19 @@ const (
 
 // options are what the command line and the environment say.
 type options struct {
-	check  bool
-	listen string   // host:port, or "" for the default or any free port
-	dir    string   // absolute, or "" for a temporary folder
-	store  *url.URL // nil for the embedded store
-	region string
-	bucket string
+	check   bool
+	listen  string   // host:port, or "" for the default or any free port
+	dir     string   // absolute, or "" for a temporary folder
+	store   *url.URL // nil for the embedded store
+	region  string
+	bucket  string
+	policy  string // directory of rules in place of the demo's; absolute, or ""
+	posture string // file in place of the demo's; absolute, or ""
 }
+
+// own reports whether the policy is somebody else's than the demo's, about which the
+// tour can say nothing.
+func (o options) own() bool { return o.policy != "" || o.posture != "" }
 
 const usage = `Usage: quickstart [flags]
 
@@ -51,6 +58,8 @@ func parseOptions(args []string, out io.Writer, getenv func(string) string) (opt
 	flags.StringVar(&o.listen, "listen", "", "loopback `address` of the gateway (default "+defaultListen+", or a free port if that one is taken)")
 	flags.StringVar(&o.dir, "dir", "", "`folder` for configuration, log and data; kept at the end, and used again if it has them (default a temporary one)")
 	flags.StringVar(&store, "store", "", "`URL` of a real S3 endpoint to use in place of the embedded store; credentials from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, region from AWS_REGION")
+	flags.StringVar(&o.policy, "policy", "", "`folder` with rules of your own, in place of the demo's; the tour is left out")
+	flags.StringVar(&o.posture, "posture", "", "posture `file` of your own, which grants the principal "+principal+" something; the tour is left out")
 	flags.StringVar(&o.bucket, "bucket", defaultBucket, "`name` of the bucket; created if there is none")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
@@ -73,9 +82,15 @@ func (o *options) complete(store string, getenv func(string) string) (err error)
 	if !bucketName.MatchString(o.bucket) {
 		return fmt.Errorf("-bucket %s: want 3 to 63 lower-case letters, digits, dots and hyphens", o.bucket)
 	}
-	if o.dir != "" {
-		if o.dir, err = filepath.Abs(o.dir); err != nil {
-			return fmt.Errorf("-dir: %w", err)
+	for name, path := range map[string]*string{"dir": &o.dir, "policy": &o.policy, "posture": &o.posture} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return fmt.Errorf("-%s: %w", name, err)
+		}
+		if _, err := os.Stat(*path); err != nil && path != &o.dir {
+			return fmt.Errorf("-%s: %w", name, err)
 		}
 	}
 	if store == "" {

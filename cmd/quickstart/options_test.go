@@ -14,6 +14,7 @@ func TestParseOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rules, own := filepath.Join(filepath.Dir(relative), "files", "policy"), filepath.Join(filepath.Dir(relative), "files", "posture.yaml")
 	for _, tc := range []struct {
 		name   string
 		args   []string
@@ -39,6 +40,10 @@ func TestParseOptions(t *testing.T) {
 		{name: "store on this machine", args: []string{"-store", "http://localhost:9300"}, env: aws, store: "http://localhost:9300", want: options{region: "us-east-1", bucket: defaultBucket}},
 		{name: "store in plaintext elsewhere", args: []string{"-store", "http://10.0.0.1:9000"}, env: aws, failed: true},
 		{name: "store that is no URL", args: []string{"-store", "s3.example.com"}, env: aws, failed: true},
+		{name: "own policy", args: []string{"-policy", "files/policy"}, want: options{policy: rules, region: "us-east-1", bucket: defaultBucket}},
+		{name: "own posture", args: []string{"-posture", "files/posture.yaml"}, want: options{posture: own, region: "us-east-1", bucket: defaultBucket}},
+		{name: "own policy that is not there", args: []string{"-policy", "files/none"}, failed: true},
+		{name: "own posture that is not there", args: []string{"-posture", "files/none"}, failed: true},
 		{name: "argument", args: []string{"check"}, failed: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

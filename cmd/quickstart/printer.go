@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sealgate/sealgate/module/engine"
 )
 
 // fact is one line of a section: something seen, and whether it is what was
@@ -144,8 +146,20 @@ func (p *printer) opening(o options, w *workspace, up *stack) {
 	if w.temporary {
 		files.remark = "removed at the end"
 	}
-	p.table([]fact{gateway, store, files})
+	facts := []fact{gateway, store, files}
+	if o.own() {
+		facts = append(facts, fact{label: "posture", value: w.posture}, fact{label: "rules", value: w.policy})
+	}
+	p.table(facts)
 	p.line()
+	if o.own() {
+		p.lines("The policy is your own, so there is no tour.")
+		if verification(o) != engine.VerifyRequired {
+			p.lines("What it has the embedded store encrypt is asked of it and not confirmed: it encrypts nothing.")
+		}
+		p.line()
+		return
+	}
 	p.line("What policy decided and the store was sent is read from the gateway's decision records.")
 	p.line()
 }
@@ -165,13 +179,15 @@ func (p *printer) invitation(o options, w *workspace, up *stack) {
 		"aws --endpoint-url "+up.endpoint+" s3 cp "+bucket+"/mine.txt -",
 	)
 	p.line()
-	p.line("   Refused by policy:")
-	p.line()
-	p.lines("echo hello | aws --endpoint-url " + up.endpoint + " s3 cp - " + bucket + "/mine.pem")
-	p.line()
+	if !o.own() {
+		p.line("   Refused by policy:")
+		p.line()
+		p.lines("echo hello | aws --endpoint-url " + up.endpoint + " s3 cp - " + bucket + "/mine.pem")
+		p.line()
+	}
 	p.table([]fact{
-		{label: "requirements", value: w.path(postureName), remark: "a change is in force"},
-		{label: "rules", value: w.path(policyName), remark: "within 5 seconds"},
+		{label: "requirements", value: w.posture, remark: "a change is in force"},
+		{label: "rules", value: w.policy, remark: "within 5 seconds"},
 		{label: "decisions", value: w.path(recordsName)},
 		{label: "keys", value: w.path(keyringName), remark: "lost with them: all that is sealed"},
 	})

@@ -48,8 +48,8 @@ func bringUp(ctx context.Context, o options, w *workspace) (up *stack, err error
 		"BIND=" + host, "LISTEN=:" + port,
 		"S3_REGION=" + o.region,
 		"QUICKSTART_DIR=" + w.dir,
-		"POLICY_DIR=" + w.path(policyName),
-		"VERIFY=" + string(engine.VerifyRequired),
+		"POLICY_DIR=" + w.policy,
+		"VERIFY=" + string(verification(o)),
 		// Caddy's own folders: nothing is written outside the workspace.
 		"XDG_CONFIG_HOME=" + w.path("caddy"), "XDG_DATA_HOME=" + w.path("caddy"),
 	}
@@ -71,6 +71,15 @@ func bringUp(ctx context.Context, o options, w *workspace) (up *stack, err error
 		name: "serve-gateway", dir: w.dir, log: w.path("gateway.log"), env: append(env, "S3_ENDPOINT="+up.upstream),
 	})
 	return up, err
+}
+
+// verification is whether the store must confirm what it encrypts. The embedded one
+// encrypts nothing: a posture of the reader's own could not be tried with it otherwise.
+func verification(o options) engine.Verify {
+	if o.posture != "" && o.store == nil {
+		return engine.VerifyOff
+	}
+	return engine.VerifyRequired
 }
 
 // storeAccessKey owns the embedded store's buckets; it is the same in every run, so

@@ -42,12 +42,13 @@ type tour struct {
 	keyring  string // path of the gateway's keyring file
 	embedded bool   // the store is ours, and encrypts nothing
 	created  bool   // the bucket is the tour's own
+	own      bool   // the policy is not the demo's
 }
 
 func newTour(o options, w *workspace, up *stack) *tour {
 	own := credentials.NewStaticCredentialsProvider(w.client.AccessKey, w.client.Secret.Reveal(), "")
 	return &tour{
-		bucket: o.bucket, records: w.path(recordsName), keyring: w.path(keyringName), embedded: o.store == nil,
+		bucket: o.bucket, records: w.path(recordsName), keyring: w.path(keyringName), embedded: o.store == nil, own: o.own(),
 		client: newClient(up.endpoint, o.region, own),
 		store:  newClient(up.upstream, o.region, up.credentials),
 	}
@@ -86,12 +87,16 @@ func (t *tour) take(ctx context.Context, p *printer) error {
 
 // openBucket makes the bucket, unless it is there.
 func (t *tour) openBucket(ctx context.Context) error {
-	_, err := t.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &t.bucket})
+	client := t.client
+	if t.own && t.embedded {
+		client = t.store // somebody else's policy need not let the demo's client do it
+	}
+	_, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &t.bucket})
 	var missing *types.NotFound
 	if !errors.As(err, &missing) {
 		return t.failed(ctx, "looking for bucket "+t.bucket, err)
 	}
-	_, err = t.client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &t.bucket, CreateBucketConfiguration: t.location()})
+	_, err = client.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &t.bucket, CreateBucketConfiguration: t.location()})
 	t.created = err == nil
 	return t.failed(ctx, "creating bucket "+t.bucket, err)
 }
@@ -115,6 +120,9 @@ func (t *tour) cleanUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	for _, key := range []string{sealedKey, logKey} {
+		if t.own {
+			break // nothing was written
+		}
 		if _, err := t.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &t.bucket, Key: &key}); err != nil {
 			return t.failed(ctx, "deleting "+key, err)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ const principal = "quickstart"
 // workspace is the folder with everything the demo writes.
 type workspace struct {
 	dir       string
+	policy    string // where the rules are
+	posture   string // where the posture is
 	temporary bool
 	client    clients.Client // whom the demo speaks to the gateway as
 }
@@ -54,6 +57,7 @@ func openWorkspace(o options) (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.policy, w.posture = cmp.Or(o.policy, w.path(policyName)), cmp.Or(o.posture, w.path(postureName))
 	if err := w.write(o); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
@@ -61,6 +65,12 @@ func openWorkspace(o options) (*workspace, error) {
 }
 
 func (w *workspace) write(o options) error {
+	if o.posture != "" {
+		// The Caddyfile knows one name; a change of the file is seen through the link.
+		if err := link(o.posture, w.path(postureName)); err != nil {
+			return err
+		}
+	}
 	caddyfile, err := fs.ReadFile(caddyfiles.FS(), "quickstart.Caddyfile")
 	if err != nil {
 		return err
@@ -107,6 +117,18 @@ func writeNew(path, text string) error {
 	}
 	_, err = f.WriteString(text)
 	return errors.Join(err, f.Close())
+}
+
+// link makes path lead to a file, unless it does.
+func link(file, path string) error {
+	err := os.Symlink(file, path)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if there, err := os.Readlink(path); err == nil && there == file {
+		return nil
+	}
+	return fmt.Errorf("-posture %s: %s is there and is another; give another -dir", file, path)
 }
 
 // openClient finds the demo's client in a clients file, or adds it.

@@ -21,7 +21,7 @@ func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  BinaryName,
 		Usage: "<verb>",
-		Short: "Works with Sealgate's clients, keyrings and sealed objects",
+		Short: "Works with Sealgate's clients, keyrings, sealed objects and policy",
 		CobraFunc: func(cmd *cobra.Command) {
 			// Caddy adds commands when Main runs, so the name is final here.
 			cmd.Hidden = caddy.CustomBinaryName == BinaryName
@@ -49,5 +49,5 @@ func RegisterVerbs() {
 
 // verbs is what `sealgate` can do besides Caddy's own commands.
 func verbs() []caddycmd.Command {
-	return []caddycmd.Command{clientVerb(), keyringVerb(), objectVerb()}
+	return []caddycmd.Command{clientVerb(), keyringVerb(), objectVerb(), policyVerb()}
 }

@@ -71,6 +71,16 @@ func takes(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// atMost checks that a verb was given one argument or none.
+func atMost(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) <= 1 {
+			return nil
+		}
+		return leave(cmd, usagef("takes %s, and nothing else", name))
+	}
+}
+
 // group makes cmd a verb that only has subcommands; anything else is wrong usage.
 func group(cmd *cobra.Command) {
 	// A flag of a misspelt subcommand is not known here; the word is the mistake.

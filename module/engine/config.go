@@ -40,6 +40,22 @@ const (
 	PayloadCheckStore PayloadCheck = "store"
 )
 
+// RecordInput says which decision records hold the input document that policy
+// was asked about. It is what a decision can be explained from, and it shows
+// what records otherwise leave out: user metadata, tags, and the values of an
+// encryption context. It never holds a key, a signature or a token.
+type RecordInput string
+
+const (
+	// RecordInputDenied has it in the records of requests that were denied or
+	// could not be decided.
+	RecordInputDenied RecordInput = "denied"
+	// RecordInputAll has it in the record of every request that was decided.
+	RecordInputAll RecordInput = "all"
+	// RecordInputNone has it in no record.
+	RecordInputNone RecordInput = "none"
+)
+
 // ClientSource finds the client that owns an access key.
 // *clients.Store implements it.
 type ClientSource interface {
@@ -105,6 +121,10 @@ type Config struct {
 	Verify Verify
 	// PayloadCheck defaults to PayloadCheckGateway.
 	PayloadCheck PayloadCheck
+	// SealedChecksum defaults to SealedChecksumAuto.
+	SealedChecksum SealedChecksum
+	// RecordInput defaults to RecordInputDenied.
+	RecordInput RecordInput
 	// ClientIP gives the client's address without port. The default is the
 	// peer address of the connection.
 	ClientIP func(*http.Request) string
@@ -139,6 +159,20 @@ func (c *Config) complete() error {
 	case PayloadCheckGateway, PayloadCheckStore:
 	default:
 		return fmt.Errorf("engine: payload_check %q is none of gateway, store", c.PayloadCheck)
+	}
+	switch c.SealedChecksum {
+	case "":
+		c.SealedChecksum = SealedChecksumAuto
+	case SealedChecksumAuto, SealedChecksumCRC64NVME, SealedChecksumNone:
+	default:
+		return fmt.Errorf("engine: sealed_checksum %q is none of auto, crc64nvme, none", c.SealedChecksum)
+	}
+	switch c.RecordInput {
+	case "":
+		c.RecordInput = RecordInputDenied
+	case RecordInputDenied, RecordInputAll, RecordInputNone:
+	default:
+		return fmt.Errorf("engine: record input %q is none of denied, all, none", c.RecordInput)
 	}
 	if c.ClientIP == nil {
 		c.ClientIP = peerAddress

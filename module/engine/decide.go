@@ -66,9 +66,11 @@ func (x *exchange) ask(in *policy.Input) (policy.Decision, error) {
 	took := x.e.cfg.Now().Sub(began)
 	x.rec.Duration.Decision += took.Microseconds()
 	x.e.cfg.Observer.Decision(took)
+	x.note(in, err != nil || !d.Allow)
 	if err != nil {
 		return d, x.fault(err)
 	}
+	x.warn(d.Findings)
 	return d, nil
 }
 
@@ -80,7 +82,7 @@ func (x *exchange) fault(err error) error {
 	e := s3.ErrServiceUnavailable.WithMessage("The request could not be decided. Please try again.").WithCause(err)
 	var f *policy.Fault
 	if errors.As(err, &f) {
-		x.rec.Findings = append(x.rec.Findings, policy.Finding{ID: f.ID, Message: f.Error()})
+		x.rec.Findings = append(x.rec.Findings, policy.Finding{ID: f.ID, Message: f.Error(), Action: policy.ActionDeny})
 		e = e.With("RuleId", f.ID)
 	}
 	return e
@@ -88,6 +90,7 @@ func (x *exchange) fault(err error) error {
 
 // denial is policy's no. A verified client is told why; others only get the ids.
 func (x *exchange) denial(findings []policy.Finding) error {
+	findings = denying(findings)
 	message := "Access denied by policy."
 	if x.proof.Kind != 0 && len(findings) > 0 {
 		reasons := make([]string, len(findings))
@@ -105,7 +108,7 @@ func (x *exchange) denial(findings []policy.Finding) error {
 
 // enforcementDenial is the gateway's own no, after an allowing decision.
 func enforcementDenial(id, message string) error {
-	return &denied{finding: policy.Finding{ID: id, Message: message}}
+	return &denied{finding: policy.Finding{ID: id, Message: message, Action: policy.ActionDeny}}
 }
 
 // denied carries a finding up to where the record is.

@@ -32,11 +32,12 @@ func (x *exchange) serveDelete() error {
 		if err != nil {
 			return err
 		}
-		in.Request.Actions = deleteActions(x.req, o)
+		in.Request.Actions, in.Request.KeyCount = deleteActions(x.req, o), len(doc.Objects)
 		d, err := x.ask(in)
 		if err != nil {
 			return err
 		}
+		x.rec.Findings = appendNew(x.rec.Findings, d.Findings)
 		if d.Allow {
 			if o.ETag != "" && x.sealedRule(objectName{x.req.Bucket, o.Key}) != nil {
 				o.ETag = storeETag(o.ETag)
@@ -44,7 +45,6 @@ func (x *exchange) serveDelete() error {
 			allowed.Objects = append(allowed.Objects, o)
 			continue
 		}
-		x.rec.Findings = appendNew(x.rec.Findings, d.Findings)
 		e := clientError(x.denial(d.Findings))
 		refused = append(refused, deleteError{Key: o.Key, VersionID: o.VersionID, Code: e.Code, Message: e.Message})
 	}
@@ -141,13 +141,13 @@ func (x *exchange) writeDeleteResult(result deleteResult, resp *http.Response) e
 
 const s3Namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 
-// appendNew adds the findings whose rule is not yet there: one record for up
-// to a thousand keys stays readable.
+// appendNew adds the findings whose rule is not yet there with that action: one
+// record for up to a thousand keys stays readable.
 func appendNew(have, more []policy.Finding) []policy.Finding {
 next:
 	for _, f := range more {
 		for _, h := range have {
-			if h.ID == f.ID {
+			if h.ID == f.ID && h.Action == f.Action {
 				continue next
 			}
 		}

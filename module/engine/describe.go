@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/url"
@@ -100,8 +101,28 @@ func (x *exchange) transport() policy.Transport {
 	}
 	if s := x.r.TLS; s != nil {
 		t.TLS, t.TLSVersion, t.SNI = true, tlsName(s.Version), s.ServerName
+		t.Cipher, t.ClientCert = tls.CipherSuiteName(s.CipherSuite), clientCert(s)
 	}
 	return t
+}
+
+// clientCert is the certificate the client came with, if the TLS server verified it
+// against the authorities it was given. One that was merely shown proves nothing.
+func clientCert(s *tls.ConnectionState) policy.ClientCert {
+	if len(s.VerifiedChains) == 0 || len(s.PeerCertificates) == 0 {
+		return policy.ClientCert{}
+	}
+	leaf := s.PeerCertificates[0]
+	out := policy.ClientCert{Present: true, Subject: leaf.Subject.String()}
+	out.SANs = append(out.SANs, leaf.DNSNames...)
+	out.SANs = append(out.SANs, leaf.EmailAddresses...)
+	for _, ip := range leaf.IPAddresses {
+		out.SANs = append(out.SANs, ip.String())
+	}
+	for _, u := range leaf.URIs {
+		out.SANs = append(out.SANs, u.String())
+	}
+	return out
 }
 
 // fromThisMachine looks at the connection itself: its peer is a loopback

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -43,6 +44,7 @@ func (x *exchange) serveDocument() error {
 	if found {
 		describeDocument(in, doc)
 	}
+	describeProtection(in, x.req.Op.Name, data)
 	if err := describeACL(in, x.req, data); err != nil {
 		return err
 	}
@@ -119,10 +121,7 @@ func (x *exchange) readDocument() ([]byte, error) {
 		actions = append(actions, "s3:DeleteObjectVersion") // named in the document, if at all
 	}
 	if !x.gen.Granted(x.policyIdentity(), actions, x.req.Bucket) {
-		x.rec.Outcome = OutcomeDenied
-		no := []policy.Finding{{ID: "GRT-000", Message: "no grant covers this request"}}
-		x.rec.Findings = append(x.rec.Findings, no...)
-		return nil, x.denial(no)
+		return nil, x.notGranted()
 	}
 	defer x.hurry()()
 	data, err := x.proof.ReadDocument(x.req, clientBody{x}, s3.MaxDocument)
@@ -130,6 +129,23 @@ func (x *exchange) readDocument() ([]byte, error) {
 		return nil, err
 	}
 	return data, checkDocument(x.req.Op, data)
+}
+
+// notGranted denies a request whose document is not worth reading. Policy is
+// asked for the words; without its grants it has no other answer.
+func (x *exchange) notGranted() error {
+	asked, err := x.asked(x.req)
+	if err != nil {
+		return err
+	}
+	in, err := x.describe(x.req, asked)
+	if err != nil {
+		return err
+	}
+	if _, err := x.decide(in); err != nil {
+		return err
+	}
+	return s3.ErrInternalError.WithCause(errors.New("a request without its grants was allowed"))
 }
 
 // checkDocument refuses XML that its readers could read in different ways, also in

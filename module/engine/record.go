@@ -52,6 +52,15 @@ type Record struct {
 	Client RecordClient `json:"client"`
 	// Keys counts the keys of a DeleteObjects request: named and denied.
 	Keys *RecordKeys `json:"keys,omitempty"`
+	// Input is what policy was asked about, where Config.RecordInput has it
+	// recorded; of a DeleteObjects request, the first key denied.
+	Input *policy.Input `json:"input,omitempty"`
+	// Hashed are the paths of values that were replaced by keyed hashes before the
+	// record was written. One below input means that the decision cannot be made again.
+	Hashed []string `json:"hashed,omitempty"`
+	// Erased are the paths of what was left out or shortened, because the record
+	// would have been too large.
+	Erased []string `json:"erased,omitempty"`
 }
 
 // RecordIdentity is who called, as verified.

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -10,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/sealgate/sealgate/module/clients"
-	"github.com/sealgate/sealgate/policy"
+	"github.com/sealgate/sealgate/module/records"
 )
 
 func init() {
@@ -45,6 +44,11 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{
 		{Pattern: "/s3_encryption/status", Handler: caddy.AdminHandlerFunc(a.status)},
 		{Pattern: "/s3_encryption/policy/reload", Handler: caddy.AdminHandlerFunc(a.reload)},
+		{Pattern: "/s3_encryption/policy/rollback", Handler: caddy.AdminHandlerFunc(a.rollback)},
+		{Pattern: "/s3_encryption/policy/shadow", Handler: caddy.AdminHandlerFunc(a.shadowStatus)},
+		{Pattern: "/s3_encryption/policy/shadow/start", Handler: caddy.AdminHandlerFunc(a.shadowStart)},
+		{Pattern: "/s3_encryption/policy/shadow/promote", Handler: caddy.AdminHandlerFunc(a.shadowPromote)},
+		{Pattern: "/s3_encryption/policy/shadow/stop", Handler: caddy.AdminHandlerFunc(a.shadowStop)},
 	}
 }
 
@@ -63,16 +67,9 @@ type GatewayStatus struct {
 	Domain   []string      `json:"domain,omitempty"`
 	Policy   PolicyStatus  `json:"policy"`
 	Clients  ClientsStatus `json:"clients"`
-}
-
-// PolicyStatus is the policy in force and how the last attempt to replace it went.
-type PolicyStatus struct {
-	Revision string    `json:"revision"`
-	LoadedAt time.Time `json:"loaded_at"`
-	Files    int       `json:"files"`
-	// Why the files as they are now are not in force, absent when they are.
-	Error   string     `json:"error,omitempty"`
-	ErrorAt *time.Time `json:"error_at,omitempty"`
+	// One entry per place its decision records go to, since the configuration was
+	// loaded.
+	Records []records.Status `json:"records"`
 }
 
 // ClientsStatus is the clients file in force.
@@ -82,14 +79,6 @@ type ClientsStatus struct {
 	Clients  int       `json:"clients"`
 	// Why the file as it is now is not in force, absent when it is.
 	Error string `json:"error,omitempty"`
-}
-
-func policyStatus(s policy.Status) PolicyStatus {
-	out := PolicyStatus{Revision: s.Revision, LoadedAt: s.LoadedAt, Files: s.Files, Error: s.Err}
-	if !s.ErrAt.IsZero() {
-		out.ErrorAt = &s.ErrAt
-	}
-	return out
 }
 
 func clientsStatus(s clients.Status) ClientsStatus {
@@ -103,24 +92,6 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	return a.writeStatus(w)
 }
 
-// reload loads every handler's policy and posture now, without waiting for the
-// watcher. A policy that does not load keeps the last good one.
-func (a *adminAPI) reload(w http.ResponseWriter, r *http.Request) error {
-	if err := allow(r, http.MethodPost); err != nil {
-		return err
-	}
-	var errs []error
-	for _, h := range a.app.gateways.joined() {
-		if err := h.policy.Reload(r.Context()); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: fmt.Errorf("loading policy; the last good one stays in force: %w", err)}
-	}
-	return a.writeStatus(w)
-}
-
 func (a *adminAPI) writeStatus(w http.ResponseWriter) error {
 	status := Status{Gateways: []GatewayStatus{}}
 	for _, h := range a.app.gateways.joined() {
@@ -128,8 +99,9 @@ func (a *adminAPI) writeStatus(w http.ResponseWriter) error {
 			Upstream: h.settings.endpoint.String(),
 			Region:   h.settings.region,
 			Domain:   h.settings.domains,
-			Policy:   policyStatus(h.policy.Status()),
+			Policy:   h.policyStatus(),
 			Clients:  clientsStatus(h.clients.Status()),
+			Records:  recordStatus(h.records),
 		})
 	}
 	status.Keyrings = a.app.keyrings.status()

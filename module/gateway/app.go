@@ -27,10 +27,18 @@ type App struct {
 	// keyring's settings stay the same. Default: none, nothing is sealed.
 	KeyringsRaw map[string]json.RawMessage `json:"keyrings,omitempty" caddy:"namespace=s3_encryption.keyrings inline_key=driver"`
 
+	// How often the records of open uploads of sealed objects are swept: those
+	// older than seven days, whose upload the store no longer has, go. Gateways
+	// that share Caddy's storage take turns. Default: an hour; the first time
+	// comes within that.
+	SweepUploads caddy.Duration `json:"sweep_uploads,omitempty"`
+
 	keyrings  *keyrings
 	metrics   *metrics
 	decisions *zap.Logger
 	gateways  *registry
+	sweeper   *sweeper
+	records   *recordQueues
 }
 
 // CaddyModule returns the Caddy module information.
@@ -49,22 +57,34 @@ func (a *App) Provision(ctx caddy.Context) (err error) {
 	}
 	a.decisions = ctx.Logger().Named("decision")
 	a.gateways = &registry{servers: make(map[*caddyhttp.Server]struct{})}
+	if a.sweeper, err = a.newSweeper(ctx.Logger()); err != nil {
+		return err
+	}
+	a.records = new(recordQueues)
 	a.metrics = newMetrics()
 	return a.metrics.register(ctx.GetMetricsRegistry(), a)
 }
 
 // Start implements caddy.App. Handlers own their work; what remains is that the
-// keyrings of this configuration are those to ask.
+// keyrings of this configuration are those to ask, and that records are swept.
 func (a *App) Start() error {
 	a.keyrings.started()
+	a.sweeper.start()
 	return nil
 }
 
 // Stop implements caddy.App. The keyrings stay until Cleanup, for requests.
-func (a *App) Stop() error { return nil }
+func (a *App) Stop() error {
+	a.sweeper.stop()
+	return nil
+}
 
-// Cleanup gives up the keyrings.
-func (a *App) Cleanup() error { return a.keyrings.close() }
+// Cleanup has what decision records are left written, and gives up the keyrings. The
+// configuration's requests have ended by then.
+func (a *App) Cleanup() error {
+	a.records.close()
+	return a.keyrings.close()
+}
 
 // registry lists the handlers of a configuration and the servers they are on.
 type registry struct {

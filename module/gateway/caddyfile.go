@@ -33,6 +33,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    keyring <name> <driver> <arguments...> {
 //	        ...
 //	    }
+//	    sweep_uploads <duration>
 //	}
 //
 // Every keyring has a name, which the posture refers to, and a driver, which has
@@ -52,11 +53,31 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if err := app.unmarshalKeyring(d); err != nil {
 				return nil, err
 			}
+		case "sweep_uploads":
+			if err := app.unmarshalSweep(d); err != nil {
+				return nil, err
+			}
 		default:
 			return nil, d.Errf("unrecognized option '%s'", d.Val())
 		}
 	}
 	return httpcaddyfile.App{Name: "s3_encryption", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+func (a *App) unmarshalSweep(d *caddyfile.Dispenser) error {
+	if a.SweepUploads != 0 {
+		return d.Err("sweep_uploads is already specified")
+	}
+	var text string
+	if !d.AllArgs(&text) {
+		return d.ArgErr()
+	}
+	every, err := caddy.ParseDuration(text)
+	if err != nil || every <= 0 {
+		return d.Errf("sweep_uploads '%s' is not a positive duration", text)
+	}
+	a.SweepUploads = caddy.Duration(every)
+	return nil
 }
 
 func (a *App) unmarshalKeyring(d *caddyfile.Dispenser) error {
@@ -93,10 +114,22 @@ func (a *App) unmarshalKeyring(d *caddyfile.Dispenser) error {
 //	    credentials       client
 //	    clients           <clients.yaml>
 //	    policy            <directory>
+//	    policy bundle     <url> {
+//	        ...
+//	    }
+//	    gate {
+//	        ...
+//	    }
 //	    posture           <posture.yaml>
 //	    verify            required|if_reported|off
 //	    payload_check     gateway|store
-//	    record            <log writer> {
+//	    sealed_checksum   auto|crc64nvme|none
+//	    record            [<log writer>|http <url>] {
+//	        input         denied|all|none
+//	        hash          <values...>
+//	        hash_key      {env.NAME}|{file./path}
+//	        queue         <records> [<size>]
+//	        drain         <duration>
 //	        ...
 //	    }
 //	    transport http {
@@ -105,9 +138,64 @@ func (a *App) unmarshalKeyring(d *caddyfile.Dispenser) error {
 //	    insecure_upstream
 //	}
 //
-// record takes a log writer as the output option of Caddy's log directive does:
-// stdout, stderr, discard, file, net. transport takes what it takes in Caddy's
-// reverse_proxy, except compression and proxy_protocol.
+// record may be there several times. It takes a log writer as the output option of
+// Caddy's log directive does: stdout, stderr, discard, file, net; without one, records
+// go to their logger. The options shown are those of every record directive, the
+// others are the writer's. record http sends OPA's decision logs to a service, and has
+// these options:
+//
+//	record http <url> {
+//	    bearer_token  {env.NAME}|{file./path}
+//	    label         <name> <value>
+//	    batch         <records> [<size>]
+//	    batch_wait    <duration>
+//	    timeout       <duration>
+//	    give_up       <duration>
+//	    insecure
+//	    transport http {
+//	        ...
+//	    }
+//	}
+//
+// policy bundle takes the site's Rego as a signed OPA bundle, and has these options:
+//
+//	policy bundle <url> {
+//	    verification_key <file> [<id> [<algorithm>]]
+//	    key_id           <id>
+//	    scope            <scope>
+//	    token            {env.NAME}|{file./path}
+//	    trusted_ca       <file>
+//	    interval         <duration>
+//	    timeout          <duration>
+//	    persist          <directory>
+//	    max_staleness    <duration>
+//	    when_stale       deny_writes|deny|serve
+//	    size_limit       <size>
+//	    allow_unsigned
+//	}
+//
+// verification_key may be there several times. gate says what a changed policy or
+// posture has to pass:
+//
+//	gate {
+//	    lint             on|off
+//	    tests            on|off
+//	    canaries         <file>
+//	    replay           <requests>|off
+//	    tightening       replay|skip
+//	    budget {
+//	        deny_to_allow   <share>
+//	        weaker          <share>
+//	        allow_to_deny   <share>
+//	        faults          <share>
+//	        not_replayable  <share>
+//	    }
+//	}
+//
+// A share is a number from 0 to 1 or a percentage.
+//
+// Sizes are bytes, or have the unit KiB, MiB or GiB. transport takes what it takes in
+// Caddy's reverse_proxy, except compression and proxy_protocol.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume directive name
 	if !d.AllArgs(&h.Upstream) {
@@ -116,7 +204,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		name := d.Val()
-		if seen[name] {
+		if seen[name] && name != "record" {
 			return d.Errf("%s is already specified", name)
 		}
 		seen[name] = true
@@ -134,7 +222,9 @@ func (h *Handler) unmarshalSubdirective(d *caddyfile.Dispenser, name string) err
 	case "clients":
 		return oneArg(d, &h.Clients)
 	case "policy":
-		return oneArg(d, &h.Policy)
+		return h.unmarshalPolicy(d)
+	case "gate":
+		return h.unmarshalGate(d)
 	case "posture":
 		return oneArg(d, &h.Posture)
 	case "addressing":
@@ -143,6 +233,8 @@ func (h *Handler) unmarshalSubdirective(d *caddyfile.Dispenser, name string) err
 		return oneWord(d, &h.Verify, verifyWords)
 	case "payload_check":
 		return oneWord(d, &h.PayloadCheck, payloadCheckWords)
+	case "sealed_checksum":
+		return oneWord(d, &h.SealedChecksum, sealedChecksumWords)
 	case "domain":
 		if h.Domain = d.RemainingArgs(); len(h.Domain) == 0 {
 			return d.ArgErr()
@@ -212,23 +304,28 @@ func (h *Handler) unmarshalCredentials(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (h *Handler) unmarshalTransport(d *caddyfile.Dispenser) error {
+func (h *Handler) unmarshalTransport(d *caddyfile.Dispenser) (err error) {
+	h.TransportRaw, err = transportGuest(d)
+	return err
+}
+
+// transportGuest reads the transport of one subdirective.
+func transportGuest(d *caddyfile.Dispenser) (json.RawMessage, error) {
 	if !d.NextArg() {
-		return d.ArgErr()
+		return nil, d.ArgErr()
 	}
 	if d.Val() != "http" {
-		return d.Errf("transport '%s' is not available; only http is", d.Val())
+		return nil, d.Errf("transport '%s' is not available; only http is", d.Val())
 	}
 	segment := d.NextSegment()
 	if err := checkTransportOptions(segment); err != nil {
-		return err
+		return nil, err
 	}
 	transport := new(reverseproxy.HTTPTransport)
 	if err := transport.UnmarshalCaddyfile(caddyfile.NewDispenser(segment)); err != nil {
-		return err
+		return nil, err
 	}
-	h.TransportRaw = caddyconfig.JSONModuleObject(transport, "protocol", "http", nil)
-	return nil
+	return caddyconfig.JSONModuleObject(transport, "protocol", "http", nil), nil
 }
 
 // checkTransportOptions refuses options that the gateway cannot have, at their
@@ -245,33 +342,6 @@ func checkTransportOptions(segment caddyfile.Segment) error {
 			return scan.WrapErr(errProxyProtocol)
 		}
 	}
-	return nil
-}
-
-func (h *Handler) unmarshalRecord(d *caddyfile.Dispenser) error {
-	if !d.NextArg() {
-		return d.ArgErr()
-	}
-	name := d.Val()
-	var opener caddy.WriterOpener
-	switch name { // these three cannot unmarshal themselves from a Caddyfile
-	case "stdout":
-		opener = caddy.StdoutWriter{}
-	case "stderr":
-		opener = caddy.StderrWriter{}
-	case "discard":
-		opener = caddy.DiscardWriter{}
-	default:
-		guest, err := caddyfile.UnmarshalModule(d, "caddy.logging.writers."+name)
-		if err != nil {
-			return err
-		}
-		var ok bool
-		if opener, ok = guest.(caddy.WriterOpener); !ok {
-			return d.Errf("record '%s' is not a log writer", name)
-		}
-	}
-	h.RecordRaw = caddyconfig.JSONModuleObject(opener, "output", name, nil)
 	return nil
 }
 

@@ -17,7 +17,10 @@
 //	unanswered.go       requests that no site answers
 //	access_log.go       the access log entry in place of Caddy's
 //	redact/             what a log entry may show
-//	records.go          decision records, record_fields.go as members of a log entry
+//	records.go          decision records: their queues and log writers
+//	record_sinks.go     the record field, record_caddyfile.go in a Caddyfile
+//	record_collector.go the record field's HTTP collector
+//	record_fields.go    a decision record as members of a log entry
 //	metrics.go          Prometheus metrics
 //	admin.go            GET /s3_encryption/status, POST /s3_encryption/policy/reload
 //	watch.go            files that change while the gateway runs

@@ -12,10 +12,12 @@ import (
 
 	"github.com/sealgate/sealgate/module/clients"
 	"github.com/sealgate/sealgate/module/engine"
+	"github.com/sealgate/sealgate/module/records"
 	"github.com/sealgate/sealgate/module/s3"
 	"github.com/sealgate/sealgate/module/sigv4"
 	"github.com/sealgate/sealgate/module/upstream"
 	"github.com/sealgate/sealgate/policy"
+	"github.com/sealgate/sealgate/policy/bundle"
 )
 
 func init() {
@@ -64,6 +66,14 @@ type Handler struct {
 	// Watched like `clients`. Default: none.
 	Policy string `json:"policy,omitempty"`
 
+	// The site's own Rego as a signed bundle from a server, in the place of a
+	// directory. Default: none.
+	PolicyBundle *PolicyBundle `json:"policy_bundle,omitempty"`
+
+	// What a changed policy or posture has to pass before it is put into force.
+	// Default: it is looked through, and its own tests are run.
+	Gate *Gate `json:"gate,omitempty"`
+
 	// Path of posture.yaml: which encryption which prefix needs, and who may do
 	// what. Watched like `clients`. Required.
 	Posture string `json:"posture,omitempty"`
@@ -78,14 +88,28 @@ type Handler struct {
 	// and trailers are always checked here. Default: `gateway`.
 	PayloadCheck string `json:"payload_check,omitempty"`
 
+	// Whether the store gets a CRC-64/NVME checksum of the bytes that sealed objects
+	// are stored as: `crc64nvme`, `none`, or `auto`, which is to AWS over TLS, and
+	// elsewhere only with object lock. Larger bodies then go out as
+	// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`. Gateways that serve parts of one upload
+	// must agree on it. Default: `auto`.
+	SealedChecksum string `json:"sealed_checksum,omitempty"`
+
 	// The connection to the store, configured as Caddy's reverse_proxy transport
 	// `http`. Compression stays off and `versions` defaults to `1.1`;
 	// `proxy_protocol` is not available. Default: a transport for S3's timing.
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 
-	// Where decision records go, one JSON object per line, as a Caddy log
-	// writer. Default: the logger `s3_encryption.decision`.
-	RecordRaw json.RawMessage `json:"record,omitempty" caddy:"namespace=caddy.logging.writers inline_key=output"`
+	// Where decision records go: a list, of which a single log writer is the short
+	// form. Default: the logger `s3_encryption.decision`.
+	Record RecordSinks `json:"record,omitempty"`
+
+	// Which decision records hold the input document that policy was asked about, from
+	// which `sealgate policy explain` explains a decision, in sinks that do not say it
+	// themselves: `denied` (denials and faults), `all` or `none`. It shows user
+	// metadata, tags and the values of encryption contexts, and no secrets.
+	// Default: `denied`.
+	RecordInput string `json:"record_input,omitempty"`
 
 	// Allows an `http://` upstream that is not this machine. Object bytes then
 	// cross the network in plaintext. Default: false.
@@ -97,14 +121,19 @@ type Handler struct {
 	settings  settings
 
 	engine   *engine.Engine
+	store    *upstream.Client
+	uploads  *uploads // nil where nothing is sealed
 	clients  *clients.Store
 	policy   *policy.Engine
+	bundle   *bundle.Source // nil without one
+	shared   *sharedPolicy
 	recorder engine.Recorder
+	records  []*records.Queue // the app's to close
 
 	// Released by Cleanup; nil until taken.
 	stopWatching func()
 	closeIdle    func()
-	closeRecords func() error
+	closePolicy  func() error
 }
 
 // Credentials say what the gateway signs with upstream.
@@ -149,8 +178,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.loadFiles(); err != nil {
 		return err
 	}
-	store, err := h.connect(ctx)
-	if err != nil {
+	if h.store, err = h.connect(ctx); err != nil {
 		return err
 	}
 	if err := h.openRecords(ctx); err != nil {
@@ -158,22 +186,25 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	var open engine.UploadStore
 	if h.app.keyrings != nil { // otherwise nothing is sealed
-		open = newUploads(ctx.Storage(), h.settings.endpoint.Host)
+		h.uploads = newUploads(ctx.Storage(), h.settings.endpoint.Host)
+		open = h.uploads
 	}
 	h.engine, err = engine.New(engine.Config{
 		Parser:            s3.Parser{Domains: h.settings.domains},
 		Verifier:          sigv4.NewVerifier(sigv4.VerifierConfig{Region: h.settings.region}),
 		Clients:           h.clients,
 		Policy:            h.policy,
-		Upstream:          store,
+		Upstream:          h.store,
 		Keyrings:          h.app.keyrings.all(),
 		Uploads:           open,
 		Region:            h.settings.region,
 		ClientCredentials: h.settings.source == credentialsClient,
 		Verify:            h.settings.verify,
 		PayloadCheck:      h.settings.payloadCheck,
+		SealedChecksum:    h.settings.sealedChecksum,
 		ClientIP:          clientIP,
 		Recorder:          h.recorder,
+		RecordInput:       h.settings.recordInput,
 		Observer:          h.app.metrics,
 	})
 	if err != nil {
@@ -192,15 +223,10 @@ func (h *Handler) loadFiles() (err error) {
 	if h.clients, err = clients.Open(h.settings.clients); err != nil {
 		return fmt.Errorf("clients: %w", err)
 	}
-	h.policy, err = policy.New(policy.Options{
-		SiteDir:      h.settings.policy,
-		PostureFile:  h.settings.posture,
-		CheckAction:  s3.CheckAction,
-		CheckKeyring: h.app.keyrings.check,
-	})
-	if err != nil {
+	if err = h.openPolicy(); err != nil {
 		return fmt.Errorf("policy: %w", err)
 	}
+	h.logNotices()
 	return nil
 }
 
@@ -266,8 +292,8 @@ func (h *Handler) Cleanup() error {
 	if h.closeIdle != nil {
 		h.closeIdle()
 	}
-	if h.closeRecords != nil {
-		return h.closeRecords()
+	if h.closePolicy != nil {
+		return h.closePolicy()
 	}
 	return nil
 }

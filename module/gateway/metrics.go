@@ -50,7 +50,7 @@ func newMetrics() *metrics {
 // has its own registry, and one app.
 func (m *metrics) register(into *prometheus.Registry, app *App) error {
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.decisions, m.upstream, m.weakReplies, m.openFailures, stateCollector{app}} {
+	for _, c := range []prometheus.Collector{m.requests, m.decisions, m.upstream, m.weakReplies, m.openFailures, stateCollector{app}, recordCollector{app}, shadowCollector{app}} {
 		errs = append(errs, into.Register(c))
 	}
 	return errors.Join(errs...)
@@ -78,6 +78,16 @@ var (
 		"Always 1; the label names the policy revision in force.", []string{"revision"}, nil)
 	policyLoaded = prometheus.NewDesc("sealgate_policy_loaded_timestamp_seconds",
 		"When the policy in force was loaded, the newest if several handlers have one.", nil, nil)
+	policySource = prometheus.NewDesc("sealgate_policy_source_info",
+		"Always 1; the labels say where the policy in force is from (library, directory, bundle) and what a bundle calls itself.", []string{"source", "bundle_revision"}, nil)
+	policyAge = prometheus.NewDesc("sealgate_policy_age_seconds",
+		"How long ago the newest policy was last known to be in force, the longest if several handlers have one.", nil, nil)
+	policyStale = prometheus.NewDesc("sealgate_policy_stale",
+		"Whether that is longer than max_staleness (1), of any handler.", nil, nil)
+	policyFailures = prometheus.NewDesc("sealgate_policy_activation_failures_total",
+		"How often a policy was kept out of force since the configuration was loaded, by the step that it did not pass.", []string{"step"}, nil)
+	policyLastError = prometheus.NewDesc("sealgate_policy_last_error_timestamp_seconds",
+		"When the newest policy was last kept out of force, 0 when it is in force.", nil, nil)
 	reloadSuccessful = prometheus.NewDesc("sealgate_reload_successful",
 		"Whether the newest state of the watched files could be loaded (1) or the last good one is in force (0).", []string{"files"}, nil)
 )
@@ -89,6 +99,11 @@ type stateCollector struct{ app *App }
 func (stateCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- policyInfo
 	ch <- policyLoaded
+	ch <- policySource
+	ch <- policyAge
+	ch <- policyStale
+	ch <- policyFailures
+	ch <- policyLastError
 	ch <- reloadSuccessful
 }
 
@@ -102,23 +117,13 @@ func (c stateCollector) Collect(ch chan<- prometheus.Metric) {
 	if len(handlers) == 0 {
 		return
 	}
-	revisions := make(map[string]bool)
-	var loaded time.Time
-	policyGood, clientsGood := true, true
+	clientsGood := true
+	var policies policyGauges
 	for _, h := range handlers {
-		p, cl := h.policy.Status(), h.clients.Status()
-		revisions[p.Revision] = true
-		if p.LoadedAt.After(loaded) {
-			loaded = p.LoadedAt
-		}
-		policyGood = policyGood && p.Err == ""
-		clientsGood = clientsGood && cl.Err == ""
+		clientsGood = clientsGood && h.clients.Status().Err == ""
+		policies.add(h)
 	}
-	for revision := range revisions {
-		ch <- prometheus.MustNewConstMetric(policyInfo, prometheus.GaugeValue, 1, revision)
-	}
-	ch <- prometheus.MustNewConstMetric(policyLoaded, prometheus.GaugeValue, float64(loaded.UnixMilli())/1e3)
-	ch <- prometheus.MustNewConstMetric(reloadSuccessful, prometheus.GaugeValue, gauge(policyGood), "policy")
+	policies.send(ch)
 	ch <- prometheus.MustNewConstMetric(reloadSuccessful, prometheus.GaugeValue, gauge(clientsGood), "clients")
 }
 

@@ -43,6 +43,21 @@ func (r recordFields) MarshalLogObject(e zapcore.ObjectEncoder) error {
 		return err
 	}
 	addText(e, "cause", r.Cause)
+	if r.Input != nil {
+		if err := e.AddReflected("input", r.Input); err != nil {
+			return err
+		}
+	}
+	for _, m := range []struct {
+		name  string
+		paths []string
+	}{{"hashed", r.Hashed}, {"erased", r.Erased}} {
+		if len(m.paths) > 0 {
+			if err := e.AddArray(m.name, texts(m.paths)); err != nil {
+				return err
+			}
+		}
+	}
 	if r.Keys == nil {
 		return nil
 	}
@@ -144,6 +159,8 @@ func findings(list []policy.Finding) zapcore.ArrayMarshalerFunc {
 				e.AddString("id", f.ID)
 				e.AddString("msg", f.Message)
 				e.AddString("path", f.Path)
+				e.AddString("action", f.Action)
+				e.AddString("waiver", f.Waiver)
 				return nil
 			})); err != nil {
 				return err

@@ -29,13 +29,20 @@ func fill(v reflect.Value) {
 		for i := range v.Len() {
 			fill(v.Index(i))
 		}
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		value := reflect.New(v.Type().Elem()).Elem()
+		fill(value)
+		v.SetMapIndex(reflect.ValueOf("x"), value)
 	case reflect.Struct:
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			v.Set(reflect.ValueOf(time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)))
 			return
 		}
 		for i := range v.NumField() {
-			fill(v.Field(i))
+			if field := v.Field(i); field.CanSet() {
+				fill(field)
+			}
 		}
 	default:
 		panic("a kind of field the test does not know: " + v.Kind().String())

@@ -27,26 +27,32 @@ const (
 
 // The words of fields that take one of a few; the first is the default.
 var (
-	addressingWords   = []string{"path", "virtual"}
-	verifyWords       = []string{string(engine.VerifyRequired), string(engine.VerifyIfReported), string(engine.VerifyOff)}
-	payloadCheckWords = []string{string(engine.PayloadCheckGateway), string(engine.PayloadCheckStore)}
-	credentialsWords  = []string{credentialsDefault, credentialsStatic, credentialsClient}
+	addressingWords     = []string{"path", "virtual"}
+	verifyWords         = []string{string(engine.VerifyRequired), string(engine.VerifyIfReported), string(engine.VerifyOff)}
+	payloadCheckWords   = []string{string(engine.PayloadCheckGateway), string(engine.PayloadCheckStore)}
+	sealedChecksumWords = []string{string(engine.SealedChecksumAuto), string(engine.SealedChecksumCRC64NVME), string(engine.SealedChecksumNone)}
+	recordInputWords    = []string{string(engine.RecordInputDenied), string(engine.RecordInputAll), string(engine.RecordInputNone)}
+	credentialsWords    = []string{credentialsDefault, credentialsStatic, credentialsClient}
 )
 
 // settings are a handler's fields with placeholders replaced and checked.
 type settings struct {
-	endpoint     *url.URL
-	region       string
-	domains      []string
-	addressing   upstream.Addressing
-	source       string // credentials: default, static or client
-	accessKey    string
-	secret       upstream.Secret
-	clients      string
-	policy       string
-	posture      string
-	verify       engine.Verify
-	payloadCheck engine.PayloadCheck
+	endpoint       *url.URL
+	region         string
+	domains        []string
+	addressing     upstream.Addressing
+	source         string // credentials: default, static or client
+	accessKey      string
+	secret         upstream.Secret
+	clients        string
+	policy         string
+	bundle         *bundleSettings // nil without one
+	gate           gateSettings
+	posture        string
+	verify         engine.Verify
+	payloadCheck   engine.PayloadCheck
+	sealedChecksum engine.SealedChecksum
+	recordInput    engine.RecordInput
 }
 
 // resolver replaces placeholders and keeps the first error, so that fields can
@@ -106,20 +112,27 @@ func (r *resolver) fail(err error) {
 func (h *Handler) resolve(replacer *caddy.Replacer) (settings, error) {
 	r := &resolver{replacer: replacer}
 	s := settings{
-		region:       r.text("region", h.Region),
-		domains:      r.domains(h.Domain),
-		clients:      r.path("clients", h.Clients),
-		policy:       r.text("policy", h.Policy),
-		posture:      r.path("posture", h.Posture),
-		verify:       engine.Verify(r.word("verify", h.Verify, verifyWords)),
-		payloadCheck: engine.PayloadCheck(r.word("payload_check", h.PayloadCheck, payloadCheckWords)),
-		addressing:   upstream.PathStyle,
+		region:         r.text("region", h.Region),
+		domains:        r.domains(h.Domain),
+		clients:        r.path("clients", h.Clients),
+		policy:         r.text("policy", h.Policy),
+		bundle:         r.bundle(h.PolicyBundle),
+		gate:           r.gate(h.Gate),
+		posture:        r.path("posture", h.Posture),
+		verify:         engine.Verify(r.word("verify", h.Verify, verifyWords)),
+		payloadCheck:   engine.PayloadCheck(r.word("payload_check", h.PayloadCheck, payloadCheckWords)),
+		sealedChecksum: engine.SealedChecksum(r.word("sealed_checksum", h.SealedChecksum, sealedChecksumWords)),
+		recordInput:    engine.RecordInput(r.word("record_input", h.RecordInput, recordInputWords)),
+		addressing:     upstream.PathStyle,
 	}
 	if s.region == "" {
 		s.region = defaultRegion
 	}
 	if r.word("addressing", h.Addressing, addressingWords) == "virtual" {
 		s.addressing = upstream.VirtualHost
+	}
+	if s.policy != "" && s.bundle != nil {
+		r.fail(errors.New("policy: a directory and a bundle; there can be one of them"))
 	}
 	s.source, s.accessKey, s.secret = r.credentials(h.Credentials)
 	s.endpoint = r.endpoint(h.Upstream, h.InsecureUpstream)

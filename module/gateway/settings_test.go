@@ -109,6 +109,7 @@ func TestResolveErrors(t *testing.T) {
 		{"domain with a port", func(h *Handler) { h.Domain = []string{"s3.example.com:9000"} }, "is not a host name"},
 		{"addressing", func(h *Handler) { h.Addressing = "dns" }, `addressing "dns" is none of path, virtual`},
 		{"verify", func(h *Handler) { h.Verify = "maybe" }, `verify "maybe" is none of required, if_reported, off`},
+		{"sealed checksum", func(h *Handler) { h.SealedChecksum = "md5" }, `sealed_checksum "md5" is none of auto, crc64nvme, none`},
 		{"payload check", func(h *Handler) { h.PayloadCheck = "x" }, `payload_check "x" is none of gateway, store`},
 		{"credential source", func(h *Handler) { h.Credentials = &Credentials{Source: "vault"} }, `credentials "vault" is none of default, static, client`},
 		{"secret without source static", func(h *Handler) { h.Credentials = &Credentials{Secret: "{env.X}"} }, "takes no access key and no secret"},

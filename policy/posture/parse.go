@@ -6,41 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
+	"time"
 
 	yaml "go.yaml.in/yaml/v3"
 )
 
 // MaxSize is the largest posture.yaml that is read, in bytes.
 const MaxSize = 8 << 20
-
-type fileYAML struct {
-	Version int                            `yaml:"version"`
-	Buckets map[string]map[string]ruleYAML `yaml:"buckets"`
-	Grants  []grantYAML                    `yaml:"grants"`
-}
-
-type ruleYAML struct {
-	Mode        Mode              `yaml:"mode"`
-	KeyID       string            `yaml:"key_id"`
-	AllowedKeys []string          `yaml:"allowed_keys"`
-	Keyring     *string           `yaml:"keyring"`
-	Keyrings    []string          `yaml:"keyrings"`
-	Context     map[string]string `yaml:"context"`
-	BucketKey   *bool             `yaml:"bucket_key"`
-	OnConflict  string            `yaml:"on_conflict"`
-	OnRead      string            `yaml:"on_read"`
-	Sealed      string            `yaml:"sealed"`
-}
-
-type grantYAML struct {
-	ID         string   `yaml:"id"`
-	Principals []string `yaml:"principals"`
-	Groups     []string `yaml:"groups"`
-	Actions    []string `yaml:"actions"`
-	Resources  []string `yaml:"resources"`
-}
 
 // Parse reads the text of a posture.yaml. The error names every entry that is
 // wrong, not only the first.
@@ -57,12 +32,49 @@ func Parse(data []byte) (*Posture, error) {
 	if err := decoder.Decode(&file); err != nil {
 		return nil, plain(err)
 	}
-	if err := file.validate(); err != nil {
+	parts, err := file.validate()
+	if err != nil {
 		return nil, err
 	}
-	p := &Posture{exact: map[string]*bucket{}}
-	for name, prefixes := range file.Buckets {
-		b := newBucket(name, prefixes)
+	p := &Posture{
+		exact:       map[string]*bucket{},
+		grants:      newGrants(file.Grants),
+		enforcement: or(file.Enforcement, EnforcementEnforce),
+		keyTenants:  keyTenants(file.Keys),
+		networks:    parts.networks,
+		rules:       parts.actions,
+		waivers:     newWaivers(parts.scopes),
+	}
+	p.addBuckets(&file)
+	if err := p.ties(); err != nil {
+		return nil, err
+	}
+	p.epochs = newEpochs(parts.dates())
+	p.actions = p.epochs.perEpoch(parts.actions)
+	p.unused = file.unused()
+	return p, nil
+}
+
+// dates are all moments at which something the file says begins or ends.
+func (s parts) dates() []time.Time {
+	var out []time.Time
+	for _, a := range s.actions {
+		if a.then != "" {
+			out = append(out, a.on)
+		}
+	}
+	for _, w := range s.scopes {
+		if !w.from.IsZero() {
+			out = append(out, w.from)
+		}
+		out = append(out, w.until)
+	}
+	return out
+}
+
+func (p *Posture) addBuckets(f *fileYAML) {
+	for name := range f.Buckets {
+		b := f.bucket(name)
 		if isGlob(name) {
 			p.globs = append(p.globs, b)
 		} else {
@@ -72,11 +84,13 @@ func Parse(data []byte) (*Posture, error) {
 	slices.SortFunc(p.globs, func(a, b *bucket) int {
 		return cmp.Or(cmp.Compare(b.glob.literal(), a.glob.literal()), cmp.Compare(a.glob.text, b.glob.text))
 	})
-	if err := p.ties(); err != nil {
-		return nil, err
+	for _, b := range p.globs {
+		n := p.patterns.at(b.glob.prefix)
+		if n.value == nil {
+			n.value = new([]*bucket)
+		}
+		*n.value = append(*n.value, b)
 	}
-	p.grants = newGrants(file.Grants)
-	return p, nil
 }
 
 // unknownField is how the decoder complains of one, naming a Go type.
@@ -147,47 +161,17 @@ func strictNode(n *yaml.Node) error {
 	return nil
 }
 
-func newBucket(name string, prefixes map[string]ruleYAML) *bucket {
-	b := &bucket{glob: newGlob(name), rules: make(map[string]*Rule, len(prefixes))}
-	for prefix, y := range prefixes {
-		b.rules[prefix] = y.rule(name, prefix)
-		b.lengths = append(b.lengths, len(prefix))
+// bucket makes the rules of one bucket pattern of a valid file.
+func (f *fileYAML) bucket(name string) *bucket {
+	b := &bucket{glob: newGlob(name)}
+	for _, prefix := range slices.Sorted(maps.Keys(f.Buckets[name])) {
+		r := f.Buckets[name][prefix].rule(name, prefix)
+		r.Enforcement = cmp.Or(r.Enforcement, or(f.Enforcement, EnforcementEnforce))
+		r.Floor = f.Classifications[r.Classification].Floor
+		b.rules = append(b.rules, r)
+		b.prefixes.at(prefix).value = r
 	}
-	slices.SortFunc(b.lengths, func(x, y int) int { return y - x })
-	b.lengths = slices.Compact(b.lengths)
 	return b
-}
-
-func (y ruleYAML) rule(name, prefix string) *Rule {
-	r := &Rule{
-		ID:          name + "/" + prefix,
-		BucketGlob:  name,
-		Prefix:      prefix,
-		Mode:        y.Mode,
-		KeyID:       y.KeyID,
-		AllowedKeys: y.AllowedKeys,
-		Context:     y.Context,
-		BucketKey:   y.BucketKey,
-		OnConflict:  cmp.Or(y.OnConflict, OnConflictReject),
-		OnRead:      cmp.Or(y.OnRead, OnReadDecrypt),
-		Sealed:      cmp.Or(y.Sealed, SealedMixed),
-	}
-	if r.KeyID != "" && !slices.Contains(r.AllowedKeys, r.KeyID) {
-		r.AllowedKeys = append([]string{r.KeyID}, r.AllowedKeys...)
-	}
-	if r.Mode == ModeCSE {
-		r.Keyring = DefaultKeyring
-		if y.Keyring != nil {
-			r.Keyring = *y.Keyring
-		}
-		r.Keyrings = []string{r.Keyring}
-		for _, name := range y.Keyrings {
-			if !slices.Contains(r.Keyrings, name) {
-				r.Keyrings = append(r.Keyrings, name)
-			}
-		}
-	}
-	return r
 }
 
 // ties refuses two patterns of which neither is more specific for some bucket.

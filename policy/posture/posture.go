@@ -23,6 +23,54 @@
 //
 //	vault/: {mode: cse, keyring: kms-2026, keyrings: [main]}
 //
+// # Names, classes and profiles
+//
+//	classifications:
+//	  restricted: {floor: cse}
+//	keys:
+//	  eu: {id: "arn:aws:kms:eu-central-1:111122223333:key/1234", tenants: [blue]}
+//	keyrings: {vault-a: {tenants: [blue]}}
+//	networks:
+//	  office: ["192.0.2.0/24", "2001:db8::/32"]
+//	profiles:
+//	  kms: {mode: sse-kms, key_id: eu, context: {department: x}}
+//	buckets:
+//	  blue:
+//	    "": {profile: kms, tenant: blue}
+//	    secret/: {mode: cse, classification: restricted, keyring: vault-a, networks: [office]}
+//
+// A prefix of a class has a mode no weaker than the class's floor, or the file does not
+// load. Once the file has the section, key_id and allowed_keys are a name of keys or
+// what KMS takes for a key, and keyrings are those that are listed. An entry that names a
+// profile takes from it every field it does not have itself.
+//
+// Further fields of an entry are facts for rules, which the library's rules act upon:
+// tenant, residency (regions), networks, checksum (required, strong), presign (all,
+// read, none), presign_max_s, deletes (allow, deny), max_delete_keys, required_context,
+// min_tls ("1.2", "1.3"), client_cert (required).
+//
+// # What comes of findings
+//
+// A finding denies, unless the file says otherwise:
+//
+//	enforcement: warn        # for everything; an entry or profile may have its own
+//	rules:
+//	  PRE-001: {action: warn, then: deny, on: 2027-02-01}
+//	exceptions:
+//	  - {id: import, rules: [KEY-001], resources: ["blue/import/*"], until: 2027-01-31,
+//	     owner: team-x, ticket: SEC-1234}
+//	break_glass:
+//	  - {id: inc-77, rules: [NET-001], resources: ["*"], groups: [sec-oncall],
+//	     from: 2026-11-23T10:00:00Z, until: 2026-11-23T14:00:00Z, owner: soc, ticket: INC-77}
+//
+// Actions are deny, warn, audit and off; then counts from the beginning of a day in UTC.
+// Enforcement turns what would deny into a warning or an entry in the record. An
+// exception turns what would deny into a warning until the end of a day in UTC, for the
+// resources and, if it names some, the principals and groups it is for, which match as
+// in grants. A break-glass window does the same for at most 24 hours and is a finding
+// of its own, BRK-001. Nothing here changes how an object is encrypted, and the rules
+// of Locked always deny.
+//
 // # Grants
 //
 //	grants:
@@ -60,6 +108,22 @@ type Rule struct {
 	OnConflict  string
 	OnRead      string
 	Sealed      string // what a reader may find under the prefix: SealedMixed or SealedAll
+
+	Profile         string // the profile that filled what the entry left out, "" none
+	Classification  string
+	Floor           Mode // weakest mode of the class, "" none
+	Tenant          string
+	Enforcement     string   // of the entry, or of the file
+	Residency       []string // regions, empty = everywhere
+	Networks        []string // names of networks, empty = from everywhere
+	Checksum        string   // "", Required or ChecksumStrong
+	Presign         string
+	PresignMaxS     int // seconds, 0 = not said
+	Deletes         string
+	MaxDeleteKeys   int // 0 = not said
+	RequiredContext []string
+	TLSMin          int    // 12 or 13, 0 = not said
+	ClientCert      string // "" or Required
 }
 
 // What objects a prefix with mode cse holds.
@@ -73,46 +137,66 @@ const DefaultKeyring = "main"
 
 // Posture is a parsed posture.yaml.
 type Posture struct {
-	exact  map[string]*bucket
-	globs  []*bucket // most literal characters first
-	grants grants
+	exact    map[string]*bucket
+	globs    []*bucket       // most literal characters first
+	patterns tree[[]*bucket] // the same, by what stands before the first '*'
+	grants   grants
+
+	enforcement string
+	keyTenants  map[string][]string
+	networks    networks
+	rules       []ruleAction
+	waivers     waivers
+	epochs      epochs
+	actions     []map[string]string // by epoch
+	unused      []Notice
 }
 
 // bucket holds the rules of one bucket pattern.
 type bucket struct {
-	glob    glob
-	rules   map[string]*Rule // by prefix
-	lengths []int            // of the prefixes, longest first, each once
+	glob     glob
+	rules    []*Rule // sorted by prefix
+	prefixes tree[Rule]
 }
 
-func (b *bucket) rule(key string) *Rule {
-	for _, n := range b.lengths {
-		if n > len(key) {
+// bucket returns the pattern that applies to a bucket, nil when there is none.
+func (p *Posture) bucket(name string) *bucket {
+	if name == "" {
+		return nil
+	}
+	if b, ok := p.exact[name]; ok {
+		return b
+	}
+	var best *bucket
+	for n, rest := &p.patterns.root, name; n != nil; n, rest = n.next(rest) {
+		if n.value == nil {
 			continue
 		}
-		if r, ok := b.rules[key[:n]]; ok {
-			return r
+		for _, b := range *n.value { // most literal first
+			if best != nil && best.glob.literal() >= b.glob.literal() {
+				break
+			}
+			if b.glob.match(name) {
+				best = b
+				break
+			}
 		}
 	}
-	return nil
+	return best
 }
 
 // Resolve returns the rule for an object, or for a bucket when key is empty; nil
 // when the posture does not cover it.
 func (p *Posture) Resolve(bucket, key string) *Rule {
-	if bucket == "" {
+	b := p.bucket(bucket)
+	if b == nil {
 		return nil
 	}
-	if b, ok := p.exact[bucket]; ok {
-		return b.rule(key)
-	}
-	for _, b := range p.globs {
-		if b.glob.match(bucket) {
-			return b.rule(key)
-		}
-	}
-	return nil
+	return b.prefixes.longest(key)
 }
+
+// Enforcement is what the file says for everything that has no enforcement of its own.
+func (p *Posture) Enforcement() string { return p.enforcement }
 
 // Rules yields every rule, in no particular order.
 func (p *Posture) Rules() iter.Seq[*Rule] {

@@ -2,7 +2,6 @@ package posture
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -425,49 +424,6 @@ func TestGrantedNeverUndercuts(t *testing.T) {
 	if p.Granted(id, []string{"s3:A"}, "b") || p.Granted(id, []string{"s3:B"}, "a") || p.Granted(Identity{}, []string{"s3:A"}, "a") {
 		t.Error("something is granted that is not")
 	}
-}
-
-// FuzzPosture parses anything and holds what parses to what it promises: the same
-// text gives the same answers, and every rule has a mode.
-func FuzzPosture(f *testing.F) {
-	example, err := os.ReadFile("../testdata/posture.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(example, "data", "kms/a")
-	f.Add([]byte("version: 1\nbuckets: {\"a*\": {\"\": {mode: cse}}}\n"), "ab", "")
-	f.Add([]byte("version: 1\ngrants: [{id: a, principals: [\"*\"], actions: [\"*\"], resources: [\"a*/b\"]}]\n"), "a", "b")
-	f.Add([]byte("a: &a [*a]"), "", "")
-	f.Fuzz(func(t *testing.T, text []byte, bucket, key string) {
-		p, err := Parse(text)
-		if err != nil {
-			return
-		}
-		again, err := Parse(text)
-		if err != nil {
-			t.Fatalf("parsed once only: %v", err)
-		}
-		for r := range p.Rules() {
-			if r.Mode.Rank() < 0 || r.OnConflict == "" || r.OnRead == "" || !strings.HasSuffix(r.ID, "/"+r.Prefix) {
-				t.Errorf("got %+v", r)
-			}
-		}
-		a, b := p.Resolve(bucket, key), again.Resolve(bucket, key)
-		if (a == nil) != (b == nil) || a != nil && (a.ID != b.ID || a.Mode != b.Mode) {
-			t.Errorf("%q/%q: got %+v and %+v", bucket, key, a, b)
-		}
-		if a != nil && (!strings.HasPrefix(key, a.Prefix) || !newGlob(a.BucketGlob).match(bucket)) {
-			t.Errorf("%q/%q is not under %q", bucket, key, a.ID)
-		}
-		id := Identity{Verified: true, Principal: "p", Groups: []string{"g"}}
-		ids, missing := p.Missing(id, []string{"s3:GetObject"}, bucket, key)
-		if len(ids)+len(missing) != 1 {
-			t.Errorf("got %v and %v", ids, missing)
-		}
-		if len(missing) == 0 && bucket != "" && !p.Granted(id, []string{"s3:GetObject"}, bucket) {
-			t.Errorf("%q/%q: granted, and not on its bucket", bucket, key)
-		}
-	})
 }
 
 func ExamplePosture_Missing() {

@@ -11,9 +11,9 @@ import (
 )
 
 var (
-	bucketPattern  = regexp.MustCompile(`^[A-Za-z0-9._*-]{1,255}$`)
-	actionPattern  = regexp.MustCompile(`^(\*|s3:[A-Za-z*]+)$`)
-	keyringPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	bucketPattern = regexp.MustCompile(`^[A-Za-z0-9._*-]{1,255}$`)
+	actionPattern = regexp.MustCompile(`^(\*|s3:[A-Za-z*]+)$`)
+	namePattern   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 )
 
 // maxText bounds every name, pattern and key id of the file, in bytes.
@@ -26,27 +26,55 @@ func (p *problems) add(place, format string, args ...any) {
 	*p = append(*p, fmt.Errorf("%s: %w", place, fmt.Errorf(format, args...)))
 }
 
-func (f *fileYAML) validate() error {
+// validate checks everything that is checked before the file is put to use, and makes
+// the entries of its buckets whole.
+func (f *fileYAML) validate() (parts, error) {
 	if f.Version != 1 {
-		return fmt.Errorf("version: must be 1, not %d", f.Version)
+		return parts{}, fmt.Errorf("version: must be 1, not %d", f.Version)
 	}
 	var p problems
-	for _, name := range slices.Sorted(maps.Keys(f.Buckets)) {
-		prefixes := f.Buckets[name]
-		place := bucketPlace(name)
-		if !bucketPattern.MatchString(name) {
-			p.add("buckets", "%q is neither a bucket name nor a pattern of one", name)
-		}
-		if len(prefixes) == 0 {
-			p.add(place, "no prefix; use \"\" for every key")
-		}
-		for _, prefix := range slices.Sorted(maps.Keys(prefixes)) {
-			if len(prefix) > 1024 {
-				p.add(place, "a prefix is longer than any key (1024 bytes)")
-			}
-			prefixes[prefix].validate(rulePlace(name, prefix), &p)
-		}
+	oneOf("enforcement", &p, f.Enforcement, EnforcementEnforce, EnforcementWarn, EnforcementAudit)
+	n := f.names(&p)
+	out := parts{networks: newNetworks(f.Networks, &p)}
+	for _, name := range slices.Sorted(maps.Keys(f.Profiles)) {
+		n.profile(name, f.Profiles[name], &p)
 	}
+	for _, name := range slices.Sorted(maps.Keys(f.Buckets)) {
+		f.validateBucket(name, &n, &p)
+	}
+	bounded("rules", &p, len(f.Rules), maxRules)
+	bounded("exceptions", &p, len(f.Exceptions), maxExceptions)
+	bounded("break_glass", &p, len(f.BreakGlass), maxBreakGlass)
+	out.actions = newActions(f.Rules, &p)
+	out.scopes = f.scopes(&p)
+	f.validateGrants(&p)
+	return out, errors.Join(p...)
+}
+
+// parts are what validation makes of the sections it reads.
+type parts struct {
+	networks networks
+	actions  []ruleAction
+	scopes   []*scope
+}
+
+func (f *fileYAML) validateBucket(name string, n *names, p *problems) {
+	place, prefixes := bucketPlace(name), f.Buckets[name]
+	if !bucketPattern.MatchString(name) {
+		p.add("buckets", "%q is neither a bucket name nor a pattern of one", name)
+	}
+	if len(prefixes) == 0 {
+		p.add(place, "no prefix; use \"\" for every key")
+	}
+	for _, prefix := range slices.Sorted(maps.Keys(prefixes)) {
+		if len(prefix) > 1024 {
+			p.add(place, "a prefix is longer than any key (1024 bytes)")
+		}
+		prefixes[prefix] = n.entry(rulePlace(name, prefix), prefixes[prefix], p)
+	}
+}
+
+func (f *fileYAML) validateGrants(p *problems) {
 	ids := map[string]bool{}
 	for i, g := range f.Grants {
 		place := fmt.Sprintf("grants[%d]", i)
@@ -57,50 +85,7 @@ func (f *fileYAML) validate() error {
 			p.add(place, "the id is used twice")
 		}
 		ids[g.ID] = true
-		g.validate(place, &p)
-	}
-	return errors.Join(p...)
-}
-
-func (y ruleYAML) validate(place string, p *problems) {
-	if y.Mode.Rank() < 0 {
-		p.add(place, "mode: %q is not one of none, sse-s3, sse-c, sse-kms, dsse-kms, cse", y.Mode)
-		return
-	}
-	oneOf := func(field, value string, values ...string) {
-		if value != "" && !slices.Contains(values, value) {
-			p.add(place, "%s: %q is not one of %s", field, value, strings.Join(values, ", "))
-		}
-	}
-	oneOf("on_conflict", y.OnConflict, OnConflictReject, OnConflictReplace, OnConflictKeepStronger, OnConflictKeepIfAllowed)
-	oneOf("on_read", y.OnRead, OnReadDecrypt, OnReadPassThrough, OnReadReject)
-	oneOf("sealed", y.Sealed, SealedMixed, SealedAll)
-
-	cse := y.Mode == ModeCSE
-	onlyWith := func(field string, given, allowed bool, modes string) {
-		if given && !allowed {
-			p.add(place, "%s: has no meaning with mode %s, only with %s", field, y.Mode, modes)
-		}
-	}
-	onlyWith("key_id", y.KeyID != "", y.Mode.KMS(), "sse-kms and dsse-kms")
-	onlyWith("allowed_keys", y.AllowedKeys != nil, !cse, "modes that leave encryption to the store")
-	onlyWith("keyring", y.Keyring != nil, cse, "cse")
-	onlyWith("keyrings", y.Keyrings != nil, cse, "cse")
-	onlyWith("context", y.Context != nil, y.Mode.KMS() || cse, "sse-kms, dsse-kms and cse")
-	onlyWith("bucket_key", y.BucketKey != nil, y.Mode == ModeKMS, "sse-kms")
-	onlyWith("sealed", y.Sealed != "", cse, "cse")
-
-	texts(place+": key_id", p, y.KeyID)
-	if y.Keyring != nil {
-		keyrings(place+": keyring", p, *y.Keyring)
-	}
-	keyrings(place+": keyrings", p, y.Keyrings...)
-	filled(place+": allowed_keys", p, y.AllowedKeys)
-	for key, value := range y.Context {
-		if key == "" {
-			p.add(place, "context: an empty name")
-		}
-		texts(place+": context", p, key, value)
+		g.validate(place, p)
 	}
 }
 
@@ -114,29 +99,37 @@ func (g grantYAML) validate(place string, p *problems) {
 	if len(g.Actions) == 0 {
 		p.add(place, "actions: missing")
 	}
-	if len(g.Resources) == 0 {
-		p.add(place, "resources: missing")
-	}
 	texts(place+": id", p, g.ID)
-	filled(place+": principals", p, g.Principals)
-	filled(place+": groups", p, g.Groups)
-	filled(place+": resources", p, g.Resources)
-	for _, name := range g.Principals {
-		if name != everyVerified && isGlob(name) {
-			p.add(place, "principals: %q: a principal is a name or \"*\", not a pattern", name)
-		}
-	}
-	for _, name := range g.Groups {
-		if isGlob(name) {
-			p.add(place, "groups: %q: a group is a name, not a pattern", name)
-		}
-	}
+	identities(place, p, g.Principals, g.Groups)
 	for _, action := range g.Actions {
 		if len(action) > maxText || !actionPattern.MatchString(action) {
 			p.add(place, "actions: %.100q is not an action such as s3:GetObject or s3:Get*", action)
 		}
 	}
-	for _, resource := range g.Resources {
+	resources(place, p, g.Resources)
+}
+
+func identities(place string, p *problems, principals, groups []string) {
+	filled(place+": principals", p, principals)
+	filled(place+": groups", p, groups)
+	for _, name := range principals {
+		if name != everyVerified && isGlob(name) {
+			p.add(place, "principals: %q: a principal is a name or \"*\", not a pattern", name)
+		}
+	}
+	for _, name := range groups {
+		if isGlob(name) {
+			p.add(place, "groups: %q: a group is a name, not a pattern", name)
+		}
+	}
+}
+
+func resources(place string, p *problems, list []string) {
+	if len(list) == 0 {
+		p.add(place, "resources: missing")
+	}
+	filled(place+": resources", p, list)
+	for _, resource := range list {
 		name, _, _ := strings.Cut(resource, "/")
 		if resource != "" && !bucketPattern.MatchString(name) {
 			p.add(place, "resources: %.100q does not begin with a bucket name or a pattern of one", resource)
@@ -170,11 +163,18 @@ func (p *Posture) CheckKeyrings(check func(name string) error) error {
 	return errors.Join(refused...)
 }
 
-func keyrings(place string, p *problems, names ...string) {
+// named refuses what is no name the file can give.
+func named(place string, p *problems, names ...string) {
 	for _, name := range names {
-		if !keyringPattern.MatchString(name) {
+		if !namePattern.MatchString(name) {
 			p.add(place, `%.100q is not 1 to 64 letters, digits, "-", "_" and "."`, name)
 		}
+	}
+}
+
+func bounded(place string, p *problems, n, most int) {
+	if n > most {
+		p.add(place, "%d entries, at most %d are allowed", n, most)
 	}
 }
 

@@ -85,7 +85,7 @@ encryption := {
 # The rank a write is required to have; -1 when nothing is required.
 default top := -1
 
-top := max({rank(r) | some r in requirements}) if count(requirements) > 0
+top := max({rank(r) | some r in requirements})
 
 # What is not a requirement ranks above all that are, so that it cannot be lost.
 rank(r) := modes.rank[r.mode] if well_formed(r)
@@ -133,9 +133,9 @@ said(field) := {v |
 }
 
 # With several values there is a finding, so which one is shown does not matter.
-one(values, _) := min(values) if count(values) > 0
-
 one(values, otherwise) := otherwise if count(values) == 0
+
+else := min(values)
 
 # A stronger requirement that names no key keeps the posture's. Only a posture of a
 # KMS mode has one.
@@ -218,17 +218,11 @@ no_key_left if {
 }
 
 # Unlike the encryption, what readers are given may come from any requirement.
-on_read := input.posture.on_read if {
-	count(read_words) == 0
-	not malformed
-}
-
-on_read := strictest(read_words | {input.posture.on_read}, read_order, "decrypt") if {
-	count(read_words) > 0
-	not malformed
-}
-
 on_read := "malformed" if malformed
+
+else := input.posture.on_read if count(read_words) == 0
+
+else := strictest(read_words | {input.posture.on_read}, read_order, "decrypt")
 
 # The posture's own requirement is well formed; looking at it would cost every write.
 malformed if {
@@ -242,6 +236,17 @@ read_words contains word if {
 	word != ""
 }
 
+# METADATA
+# title: Requirements agree
+# description: >-
+#   Where two requirements of the same strength name different keys, keyrings, bucket
+#   keys or values of a context entry, either answer would be wrong for one of them,
+#   so there is none.
+# custom:
+#   id: ENC-000
+#   severity: critical
+#   remediation: Let one of the requirements leave the field out, or make it the stronger one.
+#   controls: ["NIST-800-53:SC-12", "NIST-800-53:SC-28"]
 conflicts contains {
 	"id": "ENC-000",
 	"msg": concat("", ["requirements of equal strength disagree on ", field]),

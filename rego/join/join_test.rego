@@ -218,3 +218,44 @@ test_other_operations_do_not_ask_the_site[class] if {
 		with data.site.encryption as site(two)
 	count(found) == 0
 }
+
+test_default_of_a_bucket_is_replaced_by_what_it_can_be[mode] if {
+	some mode in ["sse-s3", "sse-kms", "dsse-kms"]
+	found := join.encryption with input as testing.with_fields({
+		"posture": object.union(testing.posture(mode), {"on_conflict": "replace"}),
+		"request": {"operation": "PutBucketEncryption", "class": "bucket-config"},
+	})
+	found.mode == mode
+	found.on_conflict == "replace"
+}
+
+test_keys_that_two_allow_are_no_conflict_where_none_is_named if {
+	conflicts(testing.posture("sse-s3"), {
+		"one": {"mode": "sse-kms", "allowed_keys": [main, other]},
+		"two": {"mode": "sse-kms", "allowed_keys": [other]},
+	}) == set()
+}
+
+test_lists_of_keys_are_no_conflict_where_no_key_is_used if {
+	conflicts(testing.posture("none"), {
+		"one": {"mode": "sse-s3", "allowed_keys": [main]},
+		"two": {"mode": "sse-s3", "allowed_keys": [other]},
+	}) == set()
+}
+
+test_reading_has_no_conflicts if {
+	every requirements in [
+		{"one": {"mode": "sse-kms", "key_id": main}, "two": {"mode": "sse-kms", "key_id": other}},
+		{"one": {"mode": "sse-kms", "allowed_keys": [main]}, "two": {"mode": "sse-kms", "allowed_keys": [other]}},
+		{"one": {"mode": "sse-kms", "context": {"a": "x"}}, "two": {"mode": "sse-kms", "context": {"a": "y"}}},
+	] {
+		count(join.conflicts) == 0 with input as testing.get with data.site.encryption as site(requirements)
+	}
+}
+
+# The gateway refuses such a decision by its mode; nothing needs to be joined for that.
+test_posture_is_taken_as_it_is if {
+	request := testing.with_fields({"posture": {"mode": "sse-kmss"}})
+	join.encryption.mode == "sse-kmss" with input as request
+	join.on_read == "decrypt" with input as request
+}

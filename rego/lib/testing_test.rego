@@ -39,12 +39,14 @@ base := {
 		"payload": "hash",
 		"prefix": "",
 		"headers": {},
+		"key_count": 0,
 	},
 	"resource": {"bucket": "data", "key": "a/b.txt", "version_id": "", "prefixes": ["a/"]},
 	"copy_source": {
 		"present": false,
 		"resource": {"bucket": "", "key": "", "version_id": "", "prefixes": []},
 		"encryption": observed_unknown,
+		"tenant": "",
 	},
 	"encryption": {
 		"requested": {"mode": "none", "key_id": "", "context": {}, "bucket_key": "unset", "rank": 0},
@@ -52,7 +54,7 @@ base := {
 		"bucket_default": observed_unknown,
 	},
 	"object": {"known": false, "exists": false, "size": 0, "encryption": observed_unknown},
-	"document": {"present": false, "kind": "", "settings": [], "blocked": [], "destinations": []},
+	"document": {"present": false, "kind": "", "settings": [], "blocked": [], "destinations": [], "opens": false, "suspends": false},
 	"transport": {
 		"tls": true,
 		"tls_version": "1.3",
@@ -60,6 +62,9 @@ base := {
 		"source_ip": "192.0.2.7",
 		"loopback": false,
 		"sni": "s3.example.com",
+		"networks": [],
+		"cipher": "TLS_AES_128_GCM_SHA256",
+		"client_cert": {"present": false, "subject": "", "sans": []},
 	},
 	"time": {
 		"ns": 1795421350000000000,
@@ -87,6 +92,23 @@ posture(mode) := {
 	"bucket_key": "unset",
 	"on_conflict": "reject",
 	"on_read": "decrypt",
+	"classification": "",
+	"floor": "",
+	"tenant": "",
+	"enforcement": "enforce",
+	"residency": [],
+	"networks": [],
+	"checksum": "",
+	"presign": "all",
+	"presign_max_s": 0,
+	"deletes": "allow",
+	"max_delete_keys": 0,
+	"required_context": [],
+	"tls_min": 0,
+	"client_cert": "",
+	"key_tenants": {},
+	"actions": {},
+	"waivers": [],
 }
 
 # What an input shows where posture.yaml covers nothing.

@@ -48,3 +48,35 @@ test_preflight_passes if {
 	preflight := {"request": {"operation": "OptionsPreflight", "class": "admin"}}
 	findings(object.union(testing.with_fields(preflight), anonymous)) == set()
 }
+
+payload(wanted, sent, checksum) := findings(testing.with_fields({
+	"request": {"payload": sent, "checksum": checksum},
+	"posture": {"checksum": wanted},
+}))
+
+test_unsigned_bodies_pass_by_default[sent] if {
+	some sent in ["unsigned", "unsigned-trailer"]
+	payload("", sent, "") == set()
+	payload("required", sent, "") == set()
+}
+
+test_unsigned_bodies_are_denied_where_strong_checksums_are_asked_for[checksum] if {
+	some checksum in ["", "md5", "crc32", "sha1"]
+	payload("strong", "unsigned", checksum) == {"AUT-003"}
+}
+
+# The checksum is then in a header, which is signed.
+test_unsigned_bodies_with_a_strong_checksum_pass[checksum] if {
+	some checksum in ["sha256", "sha512"]
+	payload("strong", "unsigned", checksum) == set()
+}
+
+test_unsigned_trailers_are_denied_where_strong_checksums_are_asked_for[checksum] if {
+	some checksum in ["crc32", "sha256", "sha512"]
+	payload("strong", "unsigned-trailer", checksum) == {"AUT-003"}
+}
+
+test_signed_bodies_pass[sent] if {
+	some sent in ["hash", "signed-chunks", "signed-chunks-trailer", "none"]
+	payload("strong", sent, "") == set()
+}

@@ -10,9 +10,17 @@ import data.sealgate.lib.modes
 
 # METADATA
 # title: The default encryption of a bucket stays
+# description: >-
+#   What is written past the gateway gets the default of its bucket. Without one it is
+#   encrypted as the store pleases, so the default may not be deleted where anything
+#   at all is required.
+# related_resources:
+#   - ref: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketEncryption.html
 # custom:
 #   id: BKT-001
 #   severity: high
+#   remediation: Put another default in its place with PutBucketEncryption.
+#   controls: ["NIST-800-53:CM-3", "NIST-800-53:SC-28", "PCI-DSS:3.5.1"]
 deny contains {
 	"id": "BKT-001",
 	"msg": "the default encryption of this bucket must not be deleted",
@@ -34,6 +42,10 @@ deny contains {
 # custom:
 #   id: BKT-002
 #   severity: high
+#   remediation: >-
+#     Ask for the mode the posture requires, or for SSE-S3 where it requires one no
+#     default can be; leave SSE-C blocked.
+#   controls: ["NIST-800-53:CM-3", "NIST-800-53:SC-28", "NIST-800-53:SC-28(1)", "PCI-DSS:3.5.1"]
 deny contains {
 	"id": "BKT-002",
 	"msg": "the default encryption is weaker than the posture of this bucket",
@@ -59,17 +71,88 @@ customer_keys if input.posture.mode == "sse-c"
 
 customer_keys if {
 	input.posture.on_conflict in modes.keeps
-	input.posture.rank <= modes.rank["sse-c"]
+	input.posture.mode in {"none", "sse-s3"}
+}
+
+# METADATA
+# title: Nothing opens a bucket past the gateway
+# description: >-
+#   A bucket policy that allows everyone, and a public access block that leaves a
+#   protection off or goes away, let readers in at the store itself, where no rule of
+#   the gateway is asked. It is refused where the posture of the bucket itself (prefix
+#   "") names a classification, a tenant or networks. Lists are ACL-001's matter.
+# related_resources:
+#   - ref: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+# custom:
+#   id: BKT-003
+#   severity: high
+#   remediation: Name the principals in the policy, and leave all four protections of the access block on.
+#   controls:
+#     - CIS-AWS:2.1.4
+#     - NIST-800-53:AC-3
+#     - NIST-800-53:AC-6
+#     - NIST-800-53:SC-7
+#     - PCI-DSS:1.4.4
+deny contains {
+	"id": "BKT-003",
+	"msg": "the document opens this bucket past the gateway",
+	"path": "document.opens",
+} if {
+	input.document.opens == true
+	kept_closed
+}
+
+deny contains {
+	"id": "BKT-003",
+	"msg": "the public access block of this bucket must not be deleted",
+	"path": "request.operation",
+} if {
+	input.request.operation == "DeletePublicAccessBlock"
+	kept_closed
+}
+
+kept_closed if input.posture.classification != ""
+
+kept_closed if input.posture.tenant != ""
+
+kept_closed if count(input.posture.networks) > 0
+
+# METADATA
+# title: What keeps objects from being lost stays
+# description: >-
+#   Where the posture denies deletes, versioning may not be suspended, the rule of an
+#   object lock may not be taken away, and no lifecycle rule may delete objects: each
+#   of them is a delete that is not asked about.
+# related_resources:
+#   - ref: https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html
+#   - ref: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
+# custom:
+#   id: BKT-004
+#   severity: high
+#   remediation: Leave versioning and object lock on; let lifecycle rules move objects, not delete them.
+#   controls: ["CIS-AWS:2.1.2", "NIST-800-53:CP-9", "NIST-800-53:SI-12", "PCI-DSS:10.3.2"]
+deny contains {
+	"id": "BKT-004",
+	"msg": "the document takes away what keeps objects from being lost",
+	"path": "document.suspends",
+} if {
+	input.posture.deletes == "deny"
+	input.request.class == "bucket-config"
+	input.document.suspends
 }
 
 # METADATA
 # title: Replicas meet the posture
-# description: A replication rule that names an encryption may not name a weaker one.
+# description: >-
+#   The store writes replicas by itself, past the gateway. A replication rule that
+#   names an encryption may not name a weaker one.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketReplication.html
 # custom:
 #   id: BKT-005
 #   severity: high
+#   remediation: Name a KMS key in ReplicaKmsKeyID of each destination.
+#   controls: ["NIST-800-53:SC-28", "NIST-800-53:SC-28(1)", "PCI-DSS:3.5.1"]
 deny contains {
 	"id": "BKT-005",
 	"msg": "replicas would be encrypted less strongly than this bucket requires",
@@ -89,11 +172,14 @@ deny contains {
 # custom:
 #   id: BKT-006
 #   severity: high
+#   remediation: Say in the document how what it writes is encrypted, as strongly as the posture requires.
+#   controls: ["NIST-800-53:SC-28", "NIST-800-53:SC-28(1)", "PCI-DSS:3.5.1"]
 deny contains {
 	"id": "BKT-006",
 	"msg": "the document asks for weaker encryption than is required here",
 	"path": setting.path,
 } if {
+	input.document.present == true
 	some setting in input.document.settings
 	setting.rank < document_floor
 	not input.request.operation in judged_above
@@ -104,6 +190,7 @@ deny contains {
 	"msg": "the document does not say how what it writes is encrypted",
 	"path": "document.destinations",
 } if {
+	input.document.present == true
 	count(input.document.destinations) > 0
 	not input.request.operation in judged_above
 	count(input.document.settings) == 0

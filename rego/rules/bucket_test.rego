@@ -43,6 +43,7 @@ test_default_that_cannot_be_expressed_needs_sse_s3 if {
 	default_encryption("cse", "sse-s3") == set()
 	default_encryption("sse-c", "sse-s3") == set()
 	default_encryption("cse", "none") == {"BKT-002"}
+	default_encryption("sse-c", "none") == {"BKT-002"}
 }
 
 blocking(posture, types) := findings(posture, {
@@ -61,6 +62,7 @@ test_unblocking_sse_c_passes_where_it_is_required if blocking(testing.posture("s
 test_unblocking_sse_c_passes_where_clients_may_choose if {
 	keeping := {"on_conflict": "keep-if-stronger"}
 	blocking(object.union(testing.posture("sse-s3"), keeping), ["NONE"]) == set()
+	blocking(object.union(testing.posture("none"), keeping), ["NONE"]) == set()
 	blocking(object.union(testing.posture("sse-kms"), keeping), ["NONE"]) == {"BKT-002"}
 }
 
@@ -101,6 +103,14 @@ test_weaker_reencryption_is_denied if {
 	update("cse", "sse-kms") == {"BKT-006"}
 }
 
+test_weaker_reencryption_has_one_reason if {
+	count(bucket.deny) == 1 with input as testing.with_fields({
+		"posture": testing.posture("sse-kms"),
+		"request": {"operation": "UpdateObjectEncryption", "class": "write"},
+		"document": {"present": true, "settings": [testing.setting("sse-s3", "")]},
+	})
+}
+
 test_blocked_types_of_other_operations_are_not_judged if {
 	findings(testing.posture("sse-kms"), {"document": {"present": true, "blocked": ["NONE"]}}) == set()
 }
@@ -126,4 +136,67 @@ test_weaker_default_passes_where_it_is_replaced if {
 
 test_weaker_default_is_denied_where_no_default_can_replace_it if {
 	findings(replacing("cse"), testing.document("PutBucketEncryption", [testing.setting("unknown", "")])) == {"BKT-002"}
+}
+
+# What lets readers in past the gateway.
+opening(posture) := findings(object.union(testing.posture("sse-s3"), posture), {
+	"request": {"operation": "PutBucketPolicy", "class": "bucket-config"},
+	"document": {"present": true, "opens": true},
+})
+
+unblocking_all(posture) := findings(object.union(testing.posture("sse-s3"), posture), {"request": {
+	"operation": "DeletePublicAccessBlock",
+	"class": "bucket-config",
+}})
+
+closed := [{"classification": "restricted"}, {"tenant": "blue"}, {"networks": ["office"]}]
+
+test_opening_is_denied[posture] if {
+	some posture in closed
+	opening(posture) == {"BKT-003"}
+	unblocking_all(posture) == {"BKT-003"}
+}
+
+test_opening_passes_by_default if {
+	opening({}) == set()
+	unblocking_all({}) == set()
+}
+
+test_documents_that_open_nothing_pass[posture] if {
+	some posture in closed
+	findings(object.union(testing.posture("sse-s3"), posture), {
+		"request": {"operation": "PutBucketPolicy", "class": "bucket-config"},
+		"document": {"present": true},
+	}) == set()
+}
+
+# What keeps objects from being lost.
+suspending(class, posture) := findings(object.union(testing.posture("sse-s3"), posture), {
+	"request": {"operation": "PutBucketVersioning", "class": class},
+	"document": {"present": true, "suspends": true},
+})
+
+test_suspending_is_denied_where_deletes_are if suspending("bucket-config", {"deletes": "deny"}) == {"BKT-004"}
+
+test_suspending_passes_by_default if suspending("bucket-config", {}) == set()
+
+test_locks_on_objects_are_judged_elsewhere if suspending("object-config", {"deletes": "deny"}) == set()
+
+test_enabling_passes_where_deletes_are_denied if {
+	findings(object.union(testing.posture("sse-s3"), {"deletes": "deny"}), {
+		"request": {"operation": "PutBucketVersioning", "class": "bucket-config"},
+		"document": {"present": true},
+	}) == set()
+}
+
+# What is left of a document that was not sent says nothing.
+test_no_document_asks_for_nothing if {
+	count(bucket.deny) == 0 with input as object.union(
+		testing.with_fields({"posture": testing.posture("sse-kms")}),
+		{"document": {"present": false, "settings": [testing.setting("sse-s3", "")]}},
+	)
+	count(bucket.deny) == 0 with input as object.union(
+		testing.with_fields({"posture": testing.posture("sse-kms")}),
+		{"document": {"present": false, "destinations": ["elsewhere"]}},
+	)
 }

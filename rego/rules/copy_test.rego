@@ -47,3 +47,27 @@ test_facts_of_an_absent_source_do_not_matter if {
 	absent := {"copy_source": {"present": false, "encryption": {"known": true, "mode": "cse", "rank": 40}}}
 	count(copy.deny) == 0 with input as object.union(testing.base, absent)
 }
+
+between(from, to) := found if {
+	found := testing.ids(copy.deny) with input as object.union(
+		testing.with_fields({"posture": {"tenant": to}, "copy_source": {"tenant": from}}),
+		source("sse-s3"),
+	)
+}
+
+test_copy_within_a_tenant_passes if between("blue", "blue") == set()
+
+test_copy_into_a_tenant_passes if between("", "blue") == set()
+
+test_copy_from_another_tenant_is_denied if between("blue", "green") == {"CPY-003"}
+
+test_copy_out_of_a_tenant_is_denied if between("blue", "") == {"CPY-003"}
+
+test_copy_among_nobodys_passes if between("", "") == set()
+
+test_no_copy_has_no_tenant if {
+	count(copy.deny) == 0 with input as testing.with_fields({
+		"posture": {"tenant": "blue"},
+		"copy_source": {"present": false, "tenant": "green"},
+	})
+}

@@ -39,3 +39,65 @@ test_not_presigned_passes if {
 	request := testing.with_fields({"request": {"presign": {"active": false, "age_s": 999999, "expires_s": 999999}}})
 	count(presign.deny) == 0 with input as request
 }
+
+short(most, seconds) := found if {
+	found := testing.ids(presign.deny) with input as object.union(
+		object.union(testing.get, presigned(10, seconds)),
+		{"posture": {"presign_max_s": most}},
+	)
+}
+
+test_life_of_the_posture_passes if short(900, 900) == set()
+
+test_more_than_the_posture_is_denied if short(900, 901) == {"PRE-001"}
+
+test_older_than_the_posture_is_denied if {
+	request := object.union(object.union(testing.get, presigned(901, 900)), {"posture": {"presign_max_s": 900}})
+	testing.ids(presign.deny) == {"PRE-001"} with input as request
+}
+
+test_posture_does_not_lengthen if {
+	short(700000, 604800) == set()
+	short(700000, 604801) == {"PRE-001"}
+}
+
+# What one may do with a link.
+linked(request, method, allowed) := found if {
+	found := testing.ids(presign.deny) with input as object.union(request, {
+		"identity": {"auth_method": method},
+		"posture": {"presign": allowed},
+	})
+}
+
+listing := object.union(testing.get, {"request": {"operation": "ListObjectsV2", "class": "list"}})
+
+test_all_links_pass_by_default if {
+	linked(testing.base, "sigv4-presigned", "all") == set()
+	linked(testing.base, "sigv4-post", "all") == set()
+}
+
+test_links_may_read if {
+	linked(testing.get, "sigv4-presigned", "read") == set()
+	linked(listing, "sigv4-presigned", "read") == set()
+}
+
+test_links_that_change_are_denied[method] if {
+	some method in ["sigv4-presigned", "sigv4-post"]
+	linked(testing.base, method, "read") == {"PRE-002"}
+}
+
+test_links_that_delete_are_denied if {
+	request := testing.with_fields({"request": {"operation": "DeleteObject", "class": "delete"}})
+	linked(request, "sigv4-presigned", "read") == {"PRE-002"}
+}
+
+test_all_links_are_denied if {
+	linked(testing.get, "sigv4-presigned", "none") == {"PRE-002"}
+	linked(testing.base, "sigv4-post", "none") == {"PRE-002"}
+}
+
+test_what_is_no_link_passes[allowed] if {
+	some allowed in ["read", "none"]
+	linked(testing.base, "sigv4-header", allowed) == set()
+	linked(testing.get, "anonymous", allowed) == set()
+}
