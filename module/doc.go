@@ -16,6 +16,8 @@
 //	keyring/   keyrings, which wrap the data keys of sealed objects; a folder a driver
 //	upstream/  the store: endpoint, credentials, connection, signing; knows no policy
 //	engine/    the life of one request, an http.Handler; knows no Caddy
+//	records/   decision records on their way: queues, files, collectors, hashing
+//	recorded/  decision records read back, to be decided again
 //	gateway/   the Caddy shell: handler, Caddyfile, metrics, admin API, logs
 //	cli/       the command line verbs
 //
@@ -31,6 +33,8 @@
 //
 //	gateway, cli -> everything
 //	engine       -> s3, sigv4, sse, seal, keyring, clients, upstream, policy
+//	records      -> engine, policy
+//	recorded     -> engine, policy
 //	upstream     -> s3, sigv4
 //	sigv4, sse   -> s3
 //	s3, clients  -> nothing of ours

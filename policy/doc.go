@@ -24,8 +24,14 @@
 //
 // A new policy is loaded beside the one in force, compiled with the input schema, so
 // that a misspelt field is an error, and asked about empty requests, which it must
-// deny. Then it replaces the old one in one step. If any of it fails, the old one
-// stays, and Status says why.
+// deny. Then it has to pass the gate (Options.Gate): what else its user asks of a
+// policy, such as its own tests and a comparison on recent requests. Then it replaces
+// the old one in one step. If any of it fails, the old one stays, and Status says at
+// which step and why. The one before is kept to be rolled back to.
+//
+// Where a site's Rego comes from is a SiteSource: a directory, or a bundle on a server
+// (package bundle). When the newest policy has not been known to be in force for longer
+// than Options.MaxStaleness, requests that write are not decided any more.
 //
 // # What a site writes
 //

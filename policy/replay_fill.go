@@ -29,3 +29,11 @@ func (g *Generation) PostureRules() iter.Seq[*posture.Rule] {
 	}
 	return g.posture.Rules()
 }
+
+// PostureDigest identifies the content of the posture file; "" when nothing is loaded.
+func (g *Generation) PostureDigest() string {
+	if g == nil {
+		return ""
+	}
+	return g.sources.postureDigest()
+}

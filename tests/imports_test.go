@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 		"module/s3", "module/sigv4", "module/sse", "module/seal", "module/upstream", "module/keyring",
 		"module/clients", "policy", "policy/posture",
 	},
+	"module/records":  {"module/engine", "policy", "policy/posture"},
 	"module/recorded": {"module/engine", "policy", "policy/replay"},
 	"module/gateway":  {"*"},
 	"module/cli":      {"*"},

@@ -154,7 +154,7 @@ func lackingWords(path string) string {
 	case "decision":
 		return "a decision: there was none then"
 	}
-	return "input." + path
+	return printable("input." + path)
 }
 
 // kindWords say what a kind of change is.
@@ -186,7 +186,7 @@ func printRules(w io.Writer, rules []replay.Rule) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "rule\tnew\tgone\tother action\tdeny to allow\tallow to deny")
 	for _, r := range rules {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\n", r.Rule, r.Gained, r.Lost, r.Turned, r.DenyToAllow, r.AllowToDeny)
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\n", printable(r.Rule), r.Gained, r.Lost, r.Turned, r.DenyToAllow, r.AllowToDeny)
 	}
 	return table.Flush()
 }

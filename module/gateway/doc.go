@@ -21,7 +21,11 @@
 //	record_sinks.go     the record field, record_caddyfile.go in a Caddyfile
 //	record_collector.go the record field's HTTP collector
 //	record_fields.go    a decision record as members of a log entry
-//	metrics.go          Prometheus metrics
-//	admin.go            GET /s3_encryption/status, POST /s3_encryption/policy/reload
+//	metrics.go          Prometheus metrics, metrics_policy.go those of policies
+//	admin.go            the routes of the admin API, GET /s3_encryption/status
+//	admin_policy.go     the policy's part of it, reload and rollback
+//	shared_policy.go    what is remembered of a policy over reloads
+//	policy_bundle.go    a policy from a server
+//	gate.go             what a changed policy has to pass
 //	watch.go            files that change while the gateway runs
 package gateway

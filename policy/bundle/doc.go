@@ -1,8 +1,10 @@
 // Package bundle is a site's Rego that comes as an OPA bundle over HTTP(S).
 //
-// Downloading, signatures and the form of bundles are OPA's own: a bundle made by
-// "opa build" and signed by "opa sign", served by anything that serves files, is what
-// this package takes. Of what OPA takes it refuses
+// Downloading, signatures and the form of bundles are OPA's own: what "opa build"
+// makes and signs, or an archive of files and the signatures that "opa sign" made of
+// them, served by anything that serves files, is what this package takes. Names in the
+// archive are those that were signed, without "./" before them. Of what OPA takes it
+// refuses
 //
 //   - what is not signed by one of the keys, unless Verification.Unsigned says so;
 //   - delta bundles, which cannot be signed;

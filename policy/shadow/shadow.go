@@ -35,8 +35,9 @@ const (
 type Candidate struct {
 	// Origin says where it comes from, in words of the operator's.
 	Origin string
-	// Load makes it. It is called once to start, and again whenever another policy has
-	// come into force: what they have in common, such as the posture, may have changed.
+	// Load makes it. It is called once to start, and again, one call at a time, whenever
+	// another policy has come into force: what they have in common, such as the posture,
+	// may have changed.
 	Load func(context.Context) (*policy.Generation, error)
 	// Live is the revision in force.
 	Live func() string

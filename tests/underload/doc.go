@@ -1,0 +1,2 @@
+// Package underload changes the policy of a gateway while it serves.
+package underload
