@@ -121,7 +121,15 @@ Next:
     %s
     %[2]s policy check --strict    # is it right?
     %[2]s policy test              # do its tests pass, and what do they not reach?
-    %[2]s policy try --aws 's3 cp report.pdf s3://data/reports/report.pdf'
-`, change, BinaryName)
+    %[2]s policy try %[3]s
+`, change, BinaryName, exampleOf(r.Set))
 	return err
+}
+
+// exampleOf is the arguments of try for a request that a set allows as it is written.
+func exampleOf(set string) string {
+	if set == "multi-tenant" {
+		return "--aws 's3 cp a.txt s3://tenants/blue/a.txt' --as app --group blue --attribute tenant=blue --region eu-central-1"
+	}
+	return "--aws 's3 cp report.pdf s3://data/reports/report.pdf' --as app --group finance"
 }

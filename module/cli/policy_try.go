@@ -110,6 +110,8 @@ func (f *tryFlags) check() error {
 		return usagef("--ip %q is no address", f.ip)
 	case !slices.Contains([]string{"none", "1.0", "1.1", "1.2", "1.3"}, f.tls):
 		return usagef("--tls %q is none of none, 1.0, 1.1, 1.2, 1.3", f.tls)
+	case f.size < -1:
+		return usagef("--size %d: want a length in bytes", f.size)
 	case f.anonymous && (f.as != "" || len(f.groups) > 0 || len(f.attribute) > 0):
 		return usagef("--anonymous is nobody: it has no principal, group or attribute")
 	}

@@ -91,6 +91,9 @@ func (t triedRequests) print(w io.Writer, site string) {
 func (r triedRequest) verdict() string {
 	switch r.Outcome {
 	case engine.OutcomeOK:
+		if r.Client.Code != "" { // in a reply of status 200: some of several objects
+			return "ALLOWED IN PART"
+		}
 		return "ALLOWED"
 	case engine.OutcomeDenied:
 		return "DENIED"

@@ -151,7 +151,7 @@ func checkModules(modules map[string]*ast.Module, o Options) ([]Problem, error) 
 	}
 	f.program()
 	return tidy(slices.Concat(
-		f.claims.problems(), f.forms(), f.contradictions(), f.unasked(), f.uncached(), f.costly(),
+		f.claims.problems(), f.forms(), f.contradictions(), f.unasked(), f.unloaded(), f.uncached(), f.costly(),
 	)), nil
 }
 

@@ -192,6 +192,31 @@ func TestTests(t *testing.T) {
 	}
 }
 
+// TestUnloaded: a rule of a test file must not look like one that gateways have.
+func TestUnloaded(t *testing.T) {
+	t.Parallel()
+	const deny = "deny contains {\"id\": \"XXX-002\", \"msg\": \"m\"} if input.request.class == \"write\"\n"
+	for name, test := range map[string]struct {
+		tests string
+		want  []string
+	}{
+		"a finding of a loaded package":     {"package site.rules.x\n\n" + deny, []string{"3:not-loaded"}},
+		"a finding of its own package":      {"package site.rules.y\n\n" + deny, []string{"3:not-loaded"}},
+		"a requirement":                     {"package site.encryption.y\n\nrequire contains {\"mode\": \"cse\"} if input.request.class == \"write\"\n", []string{"3:not-loaded"}},
+		"more of what a loaded rule reads":  {"package site.rules.x\n\nnames contains \"b\"\n", []string{"3:not-loaded"}},
+		"a helper of the tests":             {"package site.rules.x_test\n\nnames contains \"b\"\n", nil},
+		"a test in the package it is about": {"package site.rules.x\n\ntest_x if count(deny) == 0 with input.resource.key as \"z\"\n", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write(t, dir, "x.rego", "package site.rules.x\n\n"+finding+"{\n\tinput.request.class == \"write\"\n\tinput.resource.key in names\n}\n\nnames contains \"a\"\n")
+			write(t, dir, "x_test.rego", test.tests)
+			expect(t, check(t, dir, Options{Tests: true}), test.want)
+		})
+	}
+}
+
 // TestKnown: values that the schema leaves open can be given.
 func TestKnown(t *testing.T) {
 	t.Parallel()

@@ -100,6 +100,40 @@ func (f *flow) unasked() []Problem {
 	return out
 }
 
+// unloaded lists rules of test files that decide in tests, and in no gateway: what is
+// asked for findings and requirements, and what adds to a rule of a file that is loaded.
+func (f *flow) unloaded() []Problem {
+	loaded := map[string]bool{}
+	for _, module := range f.compiler.Modules {
+		for _, rule := range module.Rules {
+			if isSite(rule) {
+				loaded[strings.Join(rulePath(rule), ".")] = true
+			}
+		}
+	}
+	var out []Problem
+	for name, module := range f.compiler.Modules {
+		if strings.HasPrefix(name, "rego/") || isSiteFile(name) {
+			continue
+		}
+		for _, rule := range module.Rules {
+			path := rulePath(rule)
+			if shown := strings.Join(path, "."); loaded[shown] || isAsked(path) {
+				out = append(out, problem(NotLoaded, rule.Location, "data."+shown+" is in a test file, which gateways do not load: it decides in tests only", "move it to a file whose name does not end in _test.rego"))
+			}
+		}
+	}
+	return out
+}
+
+// isAsked reports whether the library looks at the rule of a site at path.
+func isAsked(path []string) bool {
+	if len(path) != 4 || path[0] != "site" {
+		return false
+	}
+	return path[1] == "rules" && path[3] == "deny" || path[1] == "encryption" && path[3] == "require"
+}
+
 // uncached lists what makes the decision cache of no use.
 func (f *flow) uncached() []Problem {
 	var out []Problem
