@@ -110,7 +110,6 @@ break_glass:
 		"break-glass, group's case":   {change(tagged("data", "a", "ABC-005"), func(in *Input) { in.Identity.Groups = List{"OnCall"} }), false, "ABC-005 deny", SSES3},
 		"break-glass, not verified":   {change(oncall(tagged("data", "a", "ABC-005")), func(in *Input) { in.Identity.Verified = false }), false, "ABC-005 deny, AUT-001 deny, GRT-000 deny", SSES3},
 		"uncovered is not weakened":   {tagged("elsewhere", "a", "ABC-003"), false, "ABC-003 audit, ENC-001 deny", Unchanged},
-		"finding about the waivers":   {tagged("data", "a", "BRK-001"), true, "BRK-001 audit", SSES3},
 		"several findings of one id":  {change(tagged("data", "import/a", "ABC-001"), func(in *Input) { in.Request.ACL.Public = true }), false, "ABC-001 warn ex, ACL-001 deny", SSES3},
 		"nothing is found":            {put("data", "audit/a"), true, "", CSE},
 		"reads are found out as well": {change(get("data", "warn/a"), func(in *Input) { in.Request.Tags = Map{"ABC-001": ""} }), true, "ABC-001 warn", Unchanged},
@@ -136,7 +135,7 @@ break_glass:
 func TestActionsAgree(t *testing.T) {
 	t.Parallel()
 	g := newEngine(t, taggedSite).Current()
-	rules := []string{"ABC-001", "ABC-002", "ABC-003", "ENC-000", "ENC-001", "GRT-000", "AUT-001", "AUT-002", "AUT-003", "EVL-009", "ENF-007", "ENC-002", "BRK-001", "BRK-002", "BRK-003"}
+	rules := []string{"ABC-001", "ABC-002", "ABC-003", "ENC-000", "ENC-001", "GRT-000", "AUT-001", "AUT-002", "AUT-003", "EVL-009", "ENF-007", "ENC-002"}
 	seen := map[string]bool{}
 	rapid.Check(t, func(t *rapid.T) {
 		in := tagged("data", "a", rapid.SliceOfN(rapid.SampledFrom(rules), 0, 5).Draw(t, "findings")...)
@@ -166,7 +165,7 @@ func TestActionsAgree(t *testing.T) {
 			}
 		}
 		for id := range in.Request.Tags {
-			if action, _ := p.judge(id); found[id] == (action == posture.ActionOff) && !strings.HasPrefix(id, "BRK-") {
+			if action, _ := p.judge(id); found[id] == (action == posture.ActionOff) {
 				t.Fatalf("%s: action %q, found %v", id, action, found[id])
 			}
 		}
@@ -181,6 +180,7 @@ func TestForgedActions(t *testing.T) {
 	t.Parallel()
 	for name, finding := range map[string]string{
 		"action":                 `{"id": "ABC-001", "msg": "m", "action": "audit"}`,
+		"use of break-glass":     `{"id": concat("-", ["BRK", "001"]), "msg": "m"}`,
 		"action and waiver":      `{"id": "ABC-001", "msg": "m", "path": "", "action": "warn", "waiver": ""}`,
 		"action deny":            `{"id": "ABC-001", "msg": "m", "path": "", "action": "deny", "waiver": ""}`,
 		"action off":             `{"id": "ABC-001", "msg": "m", "path": "", "action": "off", "waiver": ""}`,

@@ -32,7 +32,7 @@ func checkSiteModule(module *ast.Module) error {
 	if !ok || len(path) < 2 || path[1] != "site" {
 		return fmt.Errorf("%s: package %s: a site's packages are site and those below it", location, packageName(module))
 	}
-	errs := checkReserved(module)
+	errs := append(checkReserved(module), checkSchemas(module)...)
 	contributes := false
 	for _, rule := range module.Rules {
 		found, err := checkSiteRule(path, rule)
@@ -59,6 +59,22 @@ func checkReserved(module *ast.Module) (errs []error) {
 	})
 	return errs
 }
+
+// checkSchemas refuses annotations by which a module would be held against another
+// schema than the input's: misspelt fields would load, and never fire.
+func checkSchemas(module *ast.Module) (errs []error) {
+	for _, a := range module.Annotations {
+		for _, s := range a.Schemas {
+			if !s.Path.Equal(ast.InputRootRef) || !s.Schema.Equal(inputSchema) || s.Definition != nil {
+				errs = append(errs, fmt.Errorf("%s: schemas: the input has the schema it has; leave the annotation out", a.Location))
+			}
+		}
+	}
+	return errs
+}
+
+// inputSchema is the name of the input's schema in annotations.
+var inputSchema = ast.MustParseRef("schema.input")
 
 // checkSiteRule reports whether a rule is one that is asked.
 func checkSiteRule(pkg []string, rule *ast.Rule) (contributes bool, err error) {

@@ -28,6 +28,7 @@ func TestSiteIsRefused(t *testing.T) {
 		"yaml data":                   {"sub/data.yaml", "a: 1", "sub/data.yaml"},
 		"yml data":                    {"data.yml", "a: 1", "data.yml"},
 		"misspelt field":              {"a.rego", "package site.rules.x\n\ndeny contains {\"id\": \"TST-001\", \"msg\": \"\"} if input.resource.buckett == \"b\"\n", "a.rego:3"},
+		"a schema of its own":         {"a.rego", "# METADATA\n# schemas:\n#   - input: {}\npackage site.rules.x\n\ndeny contains {\"id\": \"TST-001\", \"msg\": \"\"} if input.request.clas == \"write\"\n", "a.rego:1: schemas"},
 		"misspelt field, annotated":   {"a.rego", "# METADATA\n# title: x\npackage site.rules.x\n\ndeny contains {\"id\": \"TST-001\", \"msg\": \"\"} if input.request.clas == \"write\"\n", "a.rego:5"},
 		"misspelt field in a helper":  {"a.rego", "package site.lib.x\n\nbad if input.identity.groop == \"x\"\n", "a.rego:3"},
 		"compared with another type":  {"a.rego", "package site.rules.x\n\ndeny contains {\"id\": \"TST-001\", \"msg\": \"\"} if input.transport.tls_version_num == \"12\"\n", "a.rego:3"},

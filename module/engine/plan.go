@@ -62,7 +62,7 @@ func makePlan(op *s3.Operation, asked sse.Choice, d policy.Encryption) (plan, er
 		p.send = asked // at most a bucket key
 		return p, nil
 	case asked.Mode == "" && d.Mode == policy.SSEC:
-		return plan{}, enforcementDenial("ENF-004", "objects here are encrypted with a key that the client sends (SSE-C), and none was sent")
+		return plan{}, errNoClientKey()
 	case asked.Mode == "":
 		p.send = want
 		if want.BucketKey == nil {
@@ -82,10 +82,17 @@ func makePlan(op *s3.Operation, asked sse.Choice, d policy.Encryption) (plan, er
 		return plan{}, err
 	case keep:
 		return p.keep(merge(asked, stillWanted(asked, d))).withKey()
+	case d.Mode == policy.SSEC:
+		return plan{}, errNoClientKey() // nothing the gateway could put in its place
 	default:
 		p.send = want
 		return p.withKey()
 	}
+}
+
+// errNoClientKey: only the client can send a key of its own.
+func errNoClientKey() error {
+	return enforcementDenial("ENF-004", "objects here are encrypted with a key that the client sends (SSE-C), and none was sent")
 }
 
 // planForPart is for requests that write under an encryption fixed earlier

@@ -75,6 +75,8 @@ func TestMakePlan(t *testing.T) {
 		{"no key asked where nothing is demanded", "PutObject", sse.Choice{Mode: sse.KMS}, policy.Encryption{Mode: policy.None, AllowedKeys: []string{"key-a"}}, sse.Choice{Mode: sse.KMS}, policy.KMS, ""},
 		{"an object re-encrypted under the key decided", "UpdateObjectEncryption", sse.Choice{Mode: sse.KMS, KeyID: "key-a"}, kms, sse.Choice{Mode: sse.KMS, KeyID: "key-a"}, policy.KMS, ""},
 		{"an object re-encrypted under another key", "UpdateObjectEncryption", sse.Choice{Mode: sse.KMS, KeyID: "key-x"}, onConflict(kms, "replace"), sse.Choice{}, "", "ENF-003"},
+		{"another mode in place of a customer key, replace", "PutObject", sse.Choice{Mode: sse.S3},
+			policy.Encryption{Mode: policy.SSEC, OnConflict: "replace"}, sse.Choice{}, "", "ENF-004"},
 		{"customer key missing", "PutObject", sse.Choice{}, policy.Encryption{Mode: policy.SSEC}, sse.Choice{}, "", "ENF-004"},
 		{"an unknown conflict word refuses", "PutObject", sse.Choice{Mode: sse.S3}, onConflict(kms, "perhaps"), sse.Choice{}, "", "ENF-003"},
 
@@ -117,6 +119,42 @@ func TestMakePlan(t *testing.T) {
 }
 
 // Where sealing is decided and cannot be done, nothing goes up.
+// TestPlanIsNeverWeaker: whatever is asked and however a conflict is answered, what is
+// sent is as strong as decided, and a customer's key only where the client sent one.
+func TestPlanIsNeverWeaker(t *testing.T) {
+	t.Parallel()
+	asked := []sse.Mode{"", sse.S3, sse.C, sse.KMS, sse.DSSE}
+	decided := []policy.Mode{policy.None, policy.SSES3, policy.SSEC, policy.KMS, policy.DSSE}
+	plans := 0
+	for _, operation := range []string{"PutObject", "CopyObject", "CreateMultipartUpload"} {
+		op, ok := s3.Lookup(operation)
+		if !ok {
+			t.Fatalf("no operation %s", operation)
+		}
+		for _, mode := range asked {
+			for _, floor := range decided {
+				for _, answer := range []string{"reject", "replace", "keep-if-stronger", "keep-if-allowed"} {
+					p, err := makePlan(op, sse.Choice{Mode: mode}, policy.Encryption{Mode: floor, OnConflict: answer})
+					if err != nil {
+						continue
+					}
+					plans++
+					sent := policy.Mode(p.send.Mode)
+					if p.send.Mode == "" {
+						sent = policy.None
+					}
+					if sent.Rank() < floor.Rank() || sent == policy.SSEC && mode != sse.C {
+						t.Errorf("%s, asked %q, decided %q with %s: %q is sent", operation, mode, floor, answer, sent)
+					}
+				}
+			}
+		}
+	}
+	if plans < 100 {
+		t.Errorf("only %d plans were made", plans)
+	}
+}
+
 func TestSealingThatCannotBeDone(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -243,6 +243,8 @@ func TestRefused(t *testing.T) {
 			return bundletest.Pack(t, list)
 		}(), policy.StepVerify, "digest mismatch"},
 		"truncated":           {good[:len(good)-20], policy.StepDownload, "unexpected EOF"},
+		"check sum cut":       {good[:len(good)-4], policy.StepDownload, "unexpected EOF"},
+		"check sum wrong":     {append(bytes.Clone(good[:len(good)-8]), make([]byte, 8)...), policy.StepDownload, "checksum"},
 		"cut in the middle":   {good[:len(good)/2], policy.StepDownload, "unexpected EOF"},
 		"not gzip":            {[]byte("<html>sign in</html>"), policy.StepDownload, "gzip"},
 		"empty":               {[]byte{}, policy.StepDownload, "EOF"},

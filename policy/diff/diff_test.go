@@ -85,7 +85,7 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func run(t testing.TB, a, b site) *diff.Report {
 	t.Helper()
-	r, err := diff.Run(t.Context(), diff.Options{A: a.load(t), B: b.load(t), Operations: operations, Now: now, Limit: 20000})
+	r, err := diff.Run(t.Context(), diff.Options{A: a.load(t), B: b.load(t), Operations: operations, Now: now, Limit: 3000})
 	if err != nil {
 		t.Fatal(err)
 	}

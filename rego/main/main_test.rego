@@ -251,13 +251,6 @@ test_window_that_is_over_is_not_shown_when_nothing_denies if {
 	outcomes(decision) == {"ABC-001": ["warn", ""]}
 }
 
-test_findings_about_waivers_never_deny[id] if {
-	some id in ["BRK-001", "BRK-002"]
-	decision := main.decision with input as testing.base with data.site.rules as site({finding(id)})
-	decision.allow
-	outcomes(decision) == {id: ["audit", ""]}
-}
-
 # A finding that is none, or comes with an action of its own, denies and is shown in a
 # form the gateway takes for a fault.
 test_malformed_findings[malformed] if {
@@ -268,6 +261,8 @@ test_malformed_findings[malformed] if {
 		{"id": "ABC-001", "msg": "m", "action": "audit"},
 		{"id": "ABC-001", "msg": "m", "path": "", "action": "warn", "waiver": ""},
 		{"id": "ABC-001", "msg": "m", "waiver": "ex"},
+		{"id": "BRK-001", "msg": "m"},
+		{"id": "BRK-002", "msg": "m", "path": ""},
 	]
 	decision := main.decision with input as posture({"enforcement": "audit"})
 		with data.site.rules as site({malformed})
