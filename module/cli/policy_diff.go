@@ -197,7 +197,7 @@ func printCoverage(w io.Writer, c diff.Coverage) {
 	for _, part := range []struct {
 		how    string
 		fields []diff.Field
-	}{{"in every combination", c.Combined}, {"in every pair of values", c.Paired}, {"one at a time", c.Single}} {
+	}{{"in every combination", c.Combined}, {"in every pair of values", c.Paired}, {"one at a time", c.Single}, {"not at all, for the limit", c.Kept}} {
 		if len(part.fields) == 0 {
 			continue
 		}

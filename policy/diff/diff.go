@@ -61,10 +61,11 @@ type Coverage struct {
 	Bases    int `json:"bases"`    // operations, resources and identities that were told apart
 	Skipped  int `json:"skipped"`  // those of them no grant of either policy covers: both deny
 	// Combined fields were given all their values in every combination; Paired ones in
-	// every pair of values; Single ones each value by itself.
+	// every pair of values; Single ones each value by itself; Kept ones stayed as usual.
 	Combined []Field `json:"combined"`
 	Paired   []Field `json:"paired"`
 	Single   []Field `json:"single"`
+	Kept     []Field `json:"kept"`
 	// Cut says that the limit came before the end: some requests were not made.
 	Cut   bool `json:"cut"`
 	Limit int  `json:"limit"`

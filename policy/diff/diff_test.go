@@ -85,7 +85,7 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func run(t testing.TB, a, b site) *diff.Report {
 	t.Helper()
-	r, err := diff.Run(t.Context(), diff.Options{A: a.load(t), B: b.load(t), Operations: operations, Now: now, Limit: 3000})
+	r, err := diff.Run(t.Context(), diff.Options{A: a.load(t), B: b.load(t), Operations: operations, Now: now, Limit: 1500})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,5 +230,35 @@ func TestEqual(t *testing.T) {
 	}
 	if r.Coverage.Requests == 0 || r.Coverage.Bases == 0 {
 		t.Errorf("nothing was asked: %+v", r.Coverage)
+	}
+}
+
+// TestLimit: what was not tried for the limit is said, and what counts most is tried
+// first.
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	a, b := site{basePosture, map[string]string{"freeze.rego": freeze}}.load(t), site{basePosture, nil}.load(t)
+	for limit, want := range map[int]func(diff.Coverage) bool{
+		diff.DefaultLimit: func(c diff.Coverage) bool {
+			return len(c.Combined) > 0 && len(c.Single) > 0 && len(c.Kept) == 0 && !c.Cut
+		},
+		500: func(c diff.Coverage) bool {
+			return len(c.Combined) > 0 && len(c.Single) == 0 && len(c.Kept) > 0 && !c.Cut
+		},
+		1: func(c diff.Coverage) bool { return len(c.Combined) == 0 && c.Cut },
+	} {
+		r, err := diff.Run(t.Context(), diff.Options{A: a, B: b, Operations: operations[:2], Now: now, Limit: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := r.Coverage; !want(c) || c.Limit != limit {
+			t.Errorf("limit %d: %+v", limit, c)
+		}
+		if limit > 1 && !r.Passes() {
+			t.Errorf("limit %d: the hole is not found", limit)
+		}
+	}
+	if _, err := diff.Run(t.Context(), diff.Options{A: a, B: b}); err == nil {
+		t.Error("without operations there is nothing to say")
 	}
 }

@@ -12,7 +12,9 @@
 // the policies has or that reads what differs between the postures, are combined
 // in every way, around an ordinary request that at least one of the policies allows.
 // All other fields are changed one at a time. Where that is more than the limit, fields
-// are combined in pairs, and then not at all; Coverage says which.
+// are combined in pairs, the others kept as they are, and in the end nothing is
+// combined; Coverage says which. What a gateway never knows of a request when it asks
+// policy, of the object that is there and of the bucket's default, stays unknown.
 //
 // So a report is exhaustive for the domains it states. It is no proof for all texts.
 package diff

@@ -34,15 +34,6 @@ type work struct {
 	focus, rest []factor
 }
 
-// plan is how thoroughly fields are combined.
-type plan int
-
-const (
-	combine plan = iota // focus in every combination, the rest one at a time
-	pairs               // focus in pairs, the rest one at a time
-	singles             // everything one at a time
-)
-
 func newSearch(ctx context.Context, o Options, x *rules, bases []base) *search {
 	s := &search{ctx: ctx, o: o, report: &Report{A: o.A.Revision(), B: o.B.Revision(), Kinds: map[replay.Kind]int{}}}
 	for _, b := range bases {
@@ -56,9 +47,11 @@ func newSearch(ctx context.Context, o Options, x *rules, bases []base) *search {
 		}
 		s.bases = append(s.bases, w)
 	}
-	for s.plan = combine; s.plan < singles && s.count() > o.Limit; s.plan++ {
+	for _, s.plan = range plans {
+		if s.total = s.count(); s.total <= o.Limit {
+			break
+		}
 	}
-	s.total = s.count()
 	s.report.Coverage.Limit = o.Limit
 	if s.total > o.Limit {
 		s.over, s.report.Coverage.Cut = true, true
@@ -75,79 +68,6 @@ func touches(have map[string]bool, paths []string) bool {
 		}
 	}
 	return false
-}
-
-// count is how many requests a plan makes, at most a little beyond the limit.
-func (s *search) count() int {
-	n := 0
-	for i := range s.bases {
-		if n += s.bases[i].count(s.plan, s.o.Limit); n > 2*s.o.Limit {
-			return n
-		}
-	}
-	return n
-}
-
-func (w *work) count(p plan, limit int) int {
-	n := 1
-	for _, f := range w.rest {
-		n += len(f.values) - 1
-	}
-	switch p {
-	case combine:
-		product := 1
-		for _, f := range w.focus {
-			if product *= len(f.values); product > limit {
-				return product
-			}
-		}
-		return n + product - 1
-	case pairs:
-		ones, twos := 0, 0
-		for _, f := range w.focus {
-			twos += ones * (len(f.values) - 1)
-			ones += len(f.values) - 1
-		}
-		return n + ones + twos
-	}
-	for _, f := range w.focus {
-		n += len(f.values) - 1
-	}
-	return n
-}
-
-// fields says which fields were varied in which way.
-func (s *search) fields() {
-	focus, rest := map[string]int{}, map[string]int{}
-	for i := range s.bases {
-		for _, f := range s.bases[i].focus {
-			focus[f.name] = max(focus[f.name], len(f.values))
-		}
-		for _, f := range s.bases[i].rest {
-			rest[f.name] = max(rest[f.name], len(f.values))
-		}
-	}
-	list := func(of map[string]int) []Field {
-		out := []Field{}
-		for _, name := range slices.Sorted(maps.Keys(of)) {
-			out = append(out, Field{name, of[name]})
-		}
-		return out
-	}
-	c := &s.report.Coverage
-	c.Combined, c.Paired, c.Single = []Field{}, []Field{}, []Field{}
-	for name := range focus {
-		delete(rest, name)
-	}
-	switch s.plan {
-	case combine:
-		c.Combined = list(focus)
-	case pairs:
-		c.Paired = list(focus)
-	default:
-		maps.Copy(rest, focus)
-	}
-	c.Single = list(rest)
 }
 
 // run works through the bases on every processor, and sums up in their order.
@@ -303,14 +223,18 @@ func (l *look) points(center point) iter.Seq[point] {
 			p[i] = v
 			return p
 		}
-		for i, f := range l.all {
+		varied := l.all
+		if !l.s.plan.rest {
+			varied = l.w.focus
+		}
+		for i, f := range varied {
 			for v := range f.values {
 				if v != center[i] && !yield(with(i, v)) {
 					return
 				}
 			}
 		}
-		switch l.s.plan {
+		switch l.s.plan.focus {
 		case combine:
 			for p := range l.product(center, focus) {
 				if !yield(p) {
