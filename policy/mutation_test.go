@@ -159,7 +159,10 @@ func TestMutations(t *testing.T) {
 			if err := yaml.Unmarshal(text, &document); err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range mutations(&document, nil) {
+			for i, m := range mutations(&document, nil) {
+				if i%sampled != 0 {
+					continue
+				}
 				m.do()
 				changed, err := yaml.Marshal(&document)
 				m.undo()
@@ -186,7 +189,7 @@ func TestMutations(t *testing.T) {
 					compareWrites(t, &g, m.name, test.writes()[i], before[i])
 				}
 			}
-			if loaded < test.loaded || refused < test.refused || asked < test.loaded {
+			if loaded*sampled < test.loaded || refused*sampled < test.refused || asked*sampled < test.loaded {
 				t.Errorf("%d changed postures were loaded, %d refused, %d decisions made", loaded, refused, asked)
 			}
 		})
