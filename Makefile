@@ -21,11 +21,12 @@ OPA           := $(BIN)/opa-$(OPA_VERSION)
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 JS_CLIENT     := $(CACHE)/js/.installed
 
-# What runs requests and policies is tested under the race detector. Some tests make
-# thousands of policies; under the detector they take a sample, and all without it.
-RACE_PACKAGES = ./module/... ./policy/...
+# What runs requests and policies is tested under the race detector, the command line,
+# which runs one thing at a time, without. Some tests make thousands of policies; under
+# the detector they take a sample, and all without it.
+RACE_PACKAGES = $(shell $(GO) list ./module/... ./policy/... | grep -v '/sealgate/module/cli$$')
 SAMPLED_PACKAGES = ./policy ./policy/lint
-OTHER_PACKAGES = $(shell $(GO) list ./... | grep -vE '/sealgate/((module|policy)(/|$$)|tests$$)')
+OTHER_PACKAGES = $(shell $(GO) list ./... | grep -vE '/sealgate/((module|policy)(/|$$)|tests$$)') ./module/cli
 
 .PHONY: help
 help: ## What there is
