@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/sealgate/sealgate/module/gateway"
 )
 
 // BinaryName is the name of the binary that has the verbs on its top level.
@@ -40,7 +42,7 @@ func init() {
 // caddycmd.Main, once.
 func RegisterVerbs() {
 	if caddy.CustomVersion == "" { // a packager may have set it when linking
-		caddy.CustomVersion = "Sealgate " + Version() + ", Caddy"
+		caddy.CustomVersion = "Sealgate " + gateway.Version() + ", Caddy"
 	}
 	for _, v := range verbs() {
 		caddycmd.RegisterCommand(v)

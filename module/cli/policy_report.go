@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/sealgate/sealgate/module/gateway"
 	"github.com/sealgate/sealgate/policy/lint"
 )
 
@@ -63,7 +64,7 @@ type (
 
 func writeSARIF(w io.Writer, r checkReport) error {
 	run := sarifRun{Results: []sarifResult{}}
-	run.Tool.Driver = sarifDriver{Name: BinaryName, Version: Version(), Rules: []sarifRule{}}
+	run.Tool.Driver = sarifDriver{Name: BinaryName, Version: gateway.Version(), Rules: []sarifRule{}}
 	listed := map[lint.Code]bool{}
 	for _, p := range r.Problems {
 		if !listed[p.Code] {

@@ -207,6 +207,9 @@ func (f *tryFlags) try(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	results, err := gateway.Send(ctx, who, via, command.Requests...)
+	if errors.Is(err, trial.ErrTooLarge) {
+		return usagef("%w", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,14 +1,12 @@
 package gateway
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"go.uber.org/zap"
@@ -54,7 +52,7 @@ func (r *resolver) hasher(s *RecordSink, logger *zap.Logger) *records.Hasher {
 func openCollector(ctx caddy.Context, c *RecordCollector, cfg *records.Config) (records.Writer, error) {
 	r := &resolver{replacer: caddy.NewReplacer()}
 	to := r.collectorURL(c)
-	labels := map[string]string{"app": "sealgate", "version": version()}
+	labels := map[string]string{"app": "sealgate", "version": Version()}
 	for name, value := range c.Labels {
 		labels[name] = r.text("collector: label "+name, value)
 	}
@@ -169,18 +167,4 @@ func instance() string {
 		return "unknown"
 	}
 	return name
-}
-
-// version is Sealgate's, as the go command recorded it in this binary.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, m := range append([]*debug.Module{&info.Main}, info.Deps...) {
-		if m.Path == "github.com/sealgate/sealgate" {
-			return cmp.Or(m.Version, "unknown")
-		}
-	}
-	return "unknown"
 }

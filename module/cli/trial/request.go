@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"hash/crc64"
 	"io"
@@ -83,9 +84,22 @@ type Call struct {
 // session is what requests of one kind pass on.
 type session struct{ upload, etag string }
 
+// MaxObject is the largest object one request can bring, in bytes. A request is made
+// in memory here; of the parts that clients send large files in, none is larger.
+const MaxObject = 64 << 20
+
+// ErrTooLarge is of a request whose object is larger than MaxObject.
+var ErrTooLarge = errors.New("an object of more than 64 MiB in one request is not tried")
+
 // Send sends requests in their order until one of them is not answered with success.
-// The store has forgotten what it was sent before.
+// The store has forgotten what it was sent before. The error is ErrTooLarge, before
+// anything is sent, or what kept a request from being made.
 func (g *Gateway) Send(ctx context.Context, who Caller, via Connection, requests ...Request) ([]Result, error) {
+	for _, r := range requests {
+		if r.Object != nil && *r.Object > MaxObject {
+			return nil, fmt.Errorf("%s: %w", r.Name, ErrTooLarge)
+		}
+	}
 	client := g.caller.client
 	g.caller.client = clients.Client{
 		AccessKey: client.AccessKey, Secret: client.Secret,
